@@ -1,0 +1,222 @@
+"""
+Every error that pyflow raises, as one tree. This file imports nothing of pyflow, so that every layer can use it.
+
+::
+
+    Exception
+    ├── PyflowException                     catch this for anything below
+    │   ├── DeciderException                a decision task cannot be decided; nobody's execution fails for it
+    │   │   ├── NondeterminismException     the code and the recorded history disagree
+    │   │   └── HistoryException            the history itself is not sound (a gap, an unknown event, ...)
+    │   ├── WorkflowFailedException         raised by authors: fail this execution, with a reason and details
+    │   ├── WorkflowCanceledException       raised at a wait: somebody asked this execution to cancel
+    │   ├── InvocationException             a lambda, activity, child workflow, timer, ... did not succeed
+    │   │   ├── InvocationTimedOutException
+    │   │   ├── InvocationFailedException
+    │   │   └── InvocationCanceledException
+    │   ├── WaitTimedOutException           a wait with a timeout ended before what it waited for
+    │   ├── NotInWorkflowException          result() and friends were called outside the workflow's own fiber
+    │   ├── SerializationException          a value cannot be sent through SWF (also a TypeError and a ValueError)
+    │   └── ServiceFault                    SWF, or the local service, refused a call
+    └── WorkflowBlockedException            a name of pyflow 2.0.0; never raised
+"""
+
+__all__ = [
+    "DeciderException",
+    "HistoryException",
+    "InvocationCanceledException",
+    "InvocationException",
+    "InvocationFailedException",
+    "InvocationTimedOutException",
+    "NondeterminismException",
+    "NotInWorkflowException",
+    "PyflowException",
+    "SerializationException",
+    "ServiceFault",
+    "WaitTimedOutException",
+    "WorkflowBlockedException",
+    "WorkflowCanceledException",
+    "WorkflowFailedException",
+]
+
+
+class PyflowException(Exception):
+    """
+    The base of all errors of pyflow.
+
+    ::
+
+        try:
+            order = self.charge(order).result()
+        except pyflow.InvocationException as failure:
+            ...
+    """
+
+
+class DeciderException(PyflowException):
+    """A decision task cannot be decided: the fault is ours, the deployment's or the history's, never the execution's."""
+
+
+class NondeterminismException(DeciderException):
+    """
+    What the workflow code asks for and what its history recorded do not agree.
+
+    Raised by ``Decider.process_decision_task``; nothing is sent to SWF for such a task.
+
+    Args:
+        expected: what history holds, in words, or None where it holds nothing that fits.
+        found: what the code asked for, in words, or None where it asked for nothing that fits.
+        event_id: the event at which they part.
+        where: ``file:line in function`` of the code's side, or of the wait it stands at; None if unknown.
+    """
+
+    def __init__(
+        self, expected: str | None, found: str | None, *, event_id: int | None = None, where: str | None = None
+    ) -> None:
+        self.expected = expected
+        self.found = found
+        self.event_id = event_id
+        self.where = where
+        at = f" at event {event_id}" if event_id is not None else ""
+        place = f" (code: {where})" if where else ""
+        super().__init__(
+            f"the workflow code does not fit its history{at}: history holds {expected or 'nothing that fits'}, "
+            f"the code asks for {found or 'nothing that fits'}{place}. Deploy the code that made this history, "
+            f"or register the changed workflow under a new version."
+        )
+
+
+class HistoryException(DeciderException):
+    """
+    A history is not sound: ids with gaps, an event type or attribute that SWF does not have, a task cut short.
+
+    Args:
+        message: what was expected and what was found.
+        event_id: the event where it shows, if it can be said.
+    """
+
+    def __init__(self, message: str, *, event_id: int | None = None) -> None:
+        self.event_id = event_id
+        super().__init__(message)
+
+
+class WorkflowFailedException(PyflowException):
+    """
+    Raise it in ``run`` to fail the execution on purpose.
+
+    Args:
+        reason: a short text; SWF keeps 256 characters.
+        details: a longer text, or None; SWF keeps 32,768 characters.
+    """
+
+    def __init__(self, reason: str, details: str | None) -> None:
+        super().__init__(reason, details)
+
+    @property
+    def reason(self) -> str:
+        """The short text."""
+        return self.args[0]  # type: ignore[no-any-return]
+
+    @property
+    def details(self) -> str | None:
+        """The longer text."""
+        return self.args[1]  # type: ignore[no-any-return]
+
+
+class WorkflowCanceledException(PyflowException):
+    """
+    Somebody asked this execution to cancel (``RequestCancelWorkflowExecution``, or a parent's child policy).
+
+    Raised once, at the wait where the code stands or at the next one that suspends. Catch it to clean up; an execution
+    whose ``run`` is left with it closes as CANCELED.
+
+    Args:
+        details: recorded as the details of ``WorkflowExecutionCanceled``; at most 32,768 characters.
+    """
+
+    def __init__(self, details: str | None = None) -> None:
+        self.details = details
+        super().__init__(details or "cancellation of this workflow execution was requested")
+
+
+class InvocationException(PyflowException):
+    """
+    Something that the workflow asked for did not succeed.
+
+    Args:
+        reason: a short text from whoever failed, or SWF's own cause (``ACTIVITY_TYPE_DOES_NOT_EXIST``, ...), or None.
+        details: a longer text, or None.
+        cause: SWF's cause where SWF itself refused or ended it, else None.
+    """
+
+    def __init__(self, reason: str | None = None, details: str | None = None, *, cause: str | None = None) -> None:
+        self.reason = reason
+        self.details = details
+        self.cause = cause
+        super().__init__(": ".join(part for part in (reason, details) if part))
+
+
+class InvocationTimedOutException(InvocationException):
+    """
+    One of SWF's timeouts ended it.
+
+    Args:
+        message: the text of the exception.
+        timeout_type: ``START_TO_CLOSE``, ``SCHEDULE_TO_START``, ``SCHEDULE_TO_CLOSE`` or ``HEARTBEAT``.
+        details: the details of the last heartbeat, or None.
+    """
+
+    def __init__(
+        self, message: str | None = None, details: str | None = None, *, timeout_type: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.details = details
+        self.timeout_type = timeout_type
+
+
+class InvocationFailedException(InvocationException):
+    """It failed, was terminated, or SWF refused to start it; ``args`` is one text, ``"reason: details"``."""
+
+
+class InvocationCanceledException(InvocationException):
+    """It was canceled; ``args`` is one text, ``"reason: details"``."""
+
+
+class WaitTimedOutException(PyflowException):
+    """A wait with a timeout ended before what it waited for came."""
+
+
+class NotInWorkflowException(PyflowException):
+    """
+    A call that waits was made outside the fiber that its workflow runs in.
+
+    Another thread, an activity, a signal handler, a finalizer and the code of another run are all outside. Nothing has
+    switched and nothing was asked for.
+    """
+
+
+class SerializationException(PyflowException, TypeError, ValueError):
+    """A value cannot travel through SWF: it is not JSON, or its text is over SWF's 32,768 characters."""
+
+
+class ServiceFault(PyflowException):
+    """
+    SWF, or the local service, answered a call with a fault.
+
+    Args:
+        code: SWF's name for it, without its namespace: ``UnknownResourceFault``, ``ValidationException``, ...
+        message: the service's text.
+        operation: the action that was called, ``RespondDecisionTaskCompleted``; None where it is not known.
+        status: the HTTP status.
+    """
+
+    def __init__(self, code: str, message: str, *, operation: str | None = None, status: int = 400) -> None:
+        self.code = code
+        self.message = message
+        self.operation = operation
+        self.status = status
+        super().__init__(f"{code} from {operation}: {message}" if operation else f"{code}: {message}")
+
+
+class WorkflowBlockedException(Exception):
+    """A name that pyflow 2.0.0 had. Nothing raises it: a workflow that waits is parked, and nothing unwinds."""

@@ -1,0 +1,1 @@
+"""Tools over a recorded history and the code that made it."""

@@ -1,0 +1,1 @@
+"""The embedded SWF service: the wire protocol on SQLite."""
