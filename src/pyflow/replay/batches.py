@@ -5,7 +5,7 @@ Here a history is also proved sound, so that nothing above asks again: ids witho
 attributes of each type present, nothing after the close.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     time: datetime | float | None
 
 
-def split(events: Iterable[dict[str, Any]], *, after: int = 0, until: int | None = None) -> list[Batch]:
+def split(events: Sequence[dict[str, Any]], *, after: int = 0, until: int | None = None) -> list[Batch]:
     """
     Cut events in the API's form into batches.
 
@@ -46,42 +46,25 @@ def split(events: Iterable[dict[str, Any]], *, after: int = 0, until: int | None
     """
     batches: list[Batch] = []
     current: list[HistoryEvent] = []
-    append = current.append
     expected = after + 1
     closed_at: int | None = None
-    for raw in events:
+    for raw in _skip_known(events, after):
         try:
-            event_id = raw["eventId"]
-            if event_id <= after:
-                continue
             kind = raw["eventType"]
-            event = HistoryEvent(event_id, kind, raw["eventTimestamp"], raw[EVENT_ATTRIBUTES[kind]])
+            event = HistoryEvent(raw["eventId"], kind, raw["eventTimestamp"], raw[EVENT_ATTRIBUTES[kind]])
         except (KeyError, TypeError) as error:
-            raise _unsound(raw, expected) from error
-        if event_id != expected:
-            raise HistoryException(
-                f"history is not sound: event {expected} was expected next, event {event_id} ({kind}) came. Events may be "
-                f"missing, repeated or out of order; fetch the whole history again.",
-                event_id=event_id,
-            )
-        if closed_at is not None:
-            raise HistoryException(
-                f"history is not sound: {kind} follows the close at event {closed_at}.", event_id=event_id
-            )
-        if expected == 1 and kind != "WorkflowExecutionStarted":
-            raise HistoryException(
-                f"history is not sound: it begins with {kind}, not with WorkflowExecutionStarted.", event_id=1
-            )
+            raise _unreadable(raw, expected) from error
+        if event.id != expected or closed_at is not None or (expected == 1 and kind != "WorkflowExecutionStarted"):
+            raise _out_of_place(event, expected, closed_at)
         expected += 1
-        append(event)
+        current.append(event)
         if kind == "DecisionTaskStarted":
-            batches.append(Batch(current, event_id, event.timestamp))
-            if event_id == until:
+            batches.append(Batch(current, event.id, event.timestamp))
+            if event.id == until:
                 return batches
             current = []
-            append = current.append
         elif kind in CLOSE_EVENTS:
-            closed_at = event_id
+            closed_at = event.id
     if until is not None:
         raise HistoryException(
             f"history is not sound: it ends at event {expected - 1}, before the task's DecisionTaskStarted at {until}. "
@@ -92,7 +75,29 @@ def split(events: Iterable[dict[str, Any]], *, after: int = 0, until: int | None
     return batches
 
 
-def _unsound(raw: Any, expected: int) -> HistoryException:
+def _skip_known(events: Sequence[dict[str, Any]], after: int) -> Sequence[dict[str, Any]]:
+    """Drop what is known already without looking at it: ids are dense, so an id is a position."""
+    if not after or not events:
+        return events
+    first = events[0].get("eventId") if isinstance(events[0], dict) else None
+    return events[max(0, after + 1 - first) :] if isinstance(first, int) else events
+
+
+def _out_of_place(event: HistoryEvent, expected: int, closed_at: int | None) -> HistoryException:
+    """Say why an event cannot stand where it stands."""
+    if closed_at is not None:
+        problem = f"event {event.id} ({event.type}) follows the close at event {closed_at}"
+    elif event.id != expected:
+        problem = (
+            f"event {expected} was expected next, event {event.id} ({event.type}) came. Events may be missing, "
+            f"repeated or out of order; fetch the whole history again"
+        )
+    else:
+        problem = f"it begins with {event.type}, not with WorkflowExecutionStarted"
+    return HistoryException(f"history is not sound: {problem}.", event_id=event.id)
+
+
+def _unreadable(raw: Any, expected: int) -> HistoryException:
     """Say what is wrong with an event that could not be read."""
     if not isinstance(raw, dict):
         return HistoryException(f"history is not sound: event {expected} is {type(raw).__name__}, not an object.")

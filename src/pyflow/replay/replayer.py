@@ -6,9 +6,9 @@ event. An event that answers a decision (ActivityTaskScheduled, StartTimerFailed
 takes it out; an event that ends one (ActivityTaskCompleted, ...) names the event that began it. Behind the answers to a
 response nothing of that response may be left in the outbox. What is left when history ends is what must be sent.
 
-Three things are not tidy. Events may stand between a DecisionTaskStarted and its DecisionTaskCompleted, and they can make code owe
-something (a lambda asked for again) that this response could not hold yet: so each owed decision knows the batch it is due
-in. A cancel can become pointless after it was sent, before anyone knows whether it arrived: it is dropped only once the
+Three things are not tidy. Events may stand between a DecisionTaskStarted and its DecisionTaskCompleted, and they can make
+code owe something (a lambda asked for again) that this response could not hold yet: so each owed decision knows the batch it
+is due in. A cancel can become pointless after it was sent, before anyone knows whether it arrived: it is dropped only once the
 batch is over. And recorded values are read ahead, since code needs them at once.
 """
 
@@ -24,7 +24,7 @@ from pyflow.swf.model import DECISION_ATTRIBUTES
 
 from .batches import Batch
 from .invocations import Invocation, outcome_of
-from .tables import ANSWERS, CLOSES, DRIFTS, FACTS, OUTCOMES, SETTLED, Kind, State
+from .tables import ANSWERS, CLOSES, Answer, DRIFTS, FACTS, OUTCOMES, SETTLED, Kind, State
 
 RULES: Final = 1
 """The number of the replay rules that this code writes (contract 0)."""
@@ -100,6 +100,7 @@ class Replayer:
         self._begun: dict[int, Invocation] = {}
         self._recorded: dict[str, Recorded] = {}
         self._pointless: list[Invocation] = []
+        self._withdrawn: dict[str, Invocation] = {}
         self._reserved_open: dict[int, str] = {}
         self._reserved_count = {MORE: 0, PARK: 0}
         self._response = _Response()
@@ -126,6 +127,8 @@ class Replayer:
             return
         if invocation.step("cancel") is State.WITHDRAWN:
             del self._outbox[Kind.TIMER, invocation.id, False]
+            if optional:
+                self._withdrawn[invocation.id] = invocation
             return
         invocation.cancel_optional = optional
         invocation.owed_in = self.batch
@@ -240,6 +243,7 @@ class Replayer:
                 event_id=event.id,
             )
         self._response.event_id = event.id
+        self._response.has_rules = _has_rules(event)
 
     def _on_answer(self, event: HistoryEvent) -> None:
         answer = ANSWERS[event.type]
@@ -252,9 +256,28 @@ class Replayer:
             if match_id.startswith(RESERVED):
                 self._on_reserved(event, match_id)
                 return
-            if answer.kind is Kind.CHILD:
-                match_id = self._matching_id(Kind.CHILD, match_id)
+        invocation = self._match(event, answer, match_id, name)
+        self._response.answered.append(invocation)
+        state = invocation.step(event.type)
+        if answer.cancels:
+            if state is State.CANCELED:
+                del self._begun[attributes["startedEventId"]]
+                self._settle(invocation, state, event)
+            return
+        self._note_drift(invocation, event)
+        if state in _BEGUN:
+            self._begun[event.id] = invocation
+            return
+        self._settle(invocation, state, event)
+        if invocation.kind is Kind.CLOSE and state is State.FAILED:
+            self._ask_again(invocation)
+
+    def _match(self, event: HistoryEvent, answer: Answer, match_id: str, name: Any) -> Invocation:
+        """Take the invocation that an event answers out of the outbox (contract 6)."""
+        match_id = self._matching_id(answer.kind, match_id)
         invocation = self._outbox.pop((answer.kind, match_id, answer.cancels), None)
+        if invocation is None and event.type == "TimerStarted" and not self._response.has_rules:
+            invocation = self._withdrawn.pop(match_id, None)
         if invocation is None:
             raise self._unasked(event, match_id, name)
         if name is not None and name != invocation.name:
@@ -264,16 +287,7 @@ class Replayer:
                 event_id=event.id,
                 where=format_where(invocation.where) or self._locate(),
             )
-        self._response.answered.append(invocation)
-        if not answer.cancels:
-            self._note_drift(invocation, event)
-        state = invocation.step(event.type)
-        if state is State.OPEN:
-            self._begun[event.id] = invocation
-        elif not (answer.cancels and state is State.SUCCEEDED):
-            self._settle(invocation, state, event)
-            if invocation.kind is Kind.CLOSE and state is State.FAILED:
-                self._ask_again(invocation)
+        return invocation
 
     def _on_outcome(self, event: HistoryEvent) -> None:
         attributes = event.attributes
@@ -413,12 +427,13 @@ class Replayer:
 class _Response:
     """What one batch shows of the response before it."""
 
-    __slots__ = ("answered", "event_id", "has_more", "is_parked")
+    __slots__ = ("answered", "event_id", "has_more", "has_rules", "is_parked")
 
     def __init__(self) -> None:
         self.event_id: int | None = None
         self.answered: list[Invocation] = []
         self.has_more = False
+        self.has_rules = False
         self.is_parked = False
 
 
@@ -433,6 +448,8 @@ _REPEATING = frozenset(
     }
 )
 """The events that repeat what the decision said; a failed one does not."""
+
+_BEGUN = frozenset({State.OPEN, State.CANCELING})
 
 _JSON = frozenset({"input", "result"})
 
@@ -457,10 +474,14 @@ def execution_context(text: str = "") -> str:
     return f"{RULES_PREFIX}{RULES}\n{text}" if text else f"{RULES_PREFIX}{RULES}"
 
 
+def _has_rules(event: HistoryEvent) -> bool:
+    return (event.attributes.get("executionContext") or "").startswith(RULES_PREFIX)
+
+
 def _rules_of(event: HistoryEvent) -> int:
-    context = event.attributes.get("executionContext") or ""
-    if not context.startswith(RULES_PREFIX):
+    if not _has_rules(event):
         return RULES
+    context: str = event.attributes["executionContext"]
     number = context[len(RULES_PREFIX) :].split("\n", 1)[0].strip()
     if number != str(RULES):
         raise DeciderException(
