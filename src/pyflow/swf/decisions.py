@@ -162,9 +162,7 @@ def request_cancel_external_workflow_execution(
     workflow_id: str, *, run_id: str | None = None, control: str | None = None
 ) -> Decision:
     """Ask another execution to cancel."""
-    return _decision(
-        "RequestCancelExternalWorkflowExecution", workflowId=workflow_id, runId=run_id, control=control
-    )
+    return _decision("RequestCancelExternalWorkflowExecution", workflowId=workflow_id, runId=run_id, control=control)
 
 
 def complete_workflow_execution(*, result: str | None = None) -> Decision:
