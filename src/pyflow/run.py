@@ -129,10 +129,6 @@ class Run:
         """Return what must be sent now; see ``Replayer.decisions``."""
         return self._replayer.decisions()
 
-    def parking(self, reason: str) -> list[Decision]:
-        """Return the response for a task that cannot be decided; see ``Replayer.parking``."""
-        return self._replayer.parking(reason)
-
     def execution_context(self) -> str:
         """Return the text for people and for later rules that goes with a response."""
         where = self.where()

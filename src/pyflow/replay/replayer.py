@@ -24,7 +24,8 @@ from pyflow.swf.model import DECISION_ATTRIBUTES
 
 from .batches import Batch
 from .invocations import Invocation, outcome_of
-from .tables import ANSWERS, CLOSES, Answer, DRIFTS, FACTS, OUTCOMES, SETTLED, Kind, State
+from .parking import PARK
+from .tables import ANSWERS, CLOSES, DRIFTS, FACTS, OUTCOMES, SETTLED, Answer, Kind, State
 
 RULES: Final = 1
 """The number of the replay rules that this code writes (contract 0)."""
@@ -32,7 +33,6 @@ RULES: Final = 1
 RULES_PREFIX: Final = "pyflow rules "
 RESERVED: Final = "pyflow."
 MORE: Final = "pyflow.more."
-PARK: Final = "pyflow.park."
 
 DECISIONS_MAX: Final = 100
 """Decisions in one response; AWS names no number, every framework for SWF keeps to this one."""
@@ -102,7 +102,7 @@ class Replayer:
         self._pointless: list[Invocation] = []
         self._withdrawn: dict[str, Invocation] = {}
         self._reserved_open: dict[int, str] = {}
-        self._reserved_count = {MORE: 0, PARK: 0}
+        self._more_count = 0
         self._response = _Response()
         self._settled: list[Invocation] = []
 
@@ -196,7 +196,7 @@ class Replayer:
         Return the decisions that are owed, in the order they were asked for, a closing one last.
 
         At most 100 of them and 0.9 MB: what does not fit is left for the next response, which a reserved timer
-        (``pyflow.more.N``) brings about. While a park timer is open and nothing fits history, nothing is sent.
+        (``pyflow.more.N``) brings about.
         """
         owed = [_decision(key, invocation) for key, invocation in self._outbox.items() if key[0] is not Kind.CLOSE]
         close = self._outbox.get((Kind.CLOSE, "", False))
@@ -205,25 +205,7 @@ class Replayer:
         fitting = _fitting(owed)
         if fitting == len(owed):
             return owed
-        return [*owed[:fitting], swf.start_timer(f"{MORE}{self._reserved_count[MORE] + 1}", "0")]
-
-    def parking(self, reason: str, *, delay_s: int | None = None) -> list[Decision]:
-        """
-        Return the response for a task that cannot be decided: a reserved timer, and a marker that says why.
-
-        Args:
-            reason: for a person; cut to what a marker holds.
-            delay_s: until the next try; None: 1 s at first, doubled each time, at most 600.
-
-        Returns:
-            Two decisions; none while an earlier park timer is open.
-        """
-        if any(name.startswith(PARK) for name in self._reserved_open.values()):
-            return []
-        count = self._reserved_count[PARK]
-        name = f"{PARK}{count + 1}"
-        delay = min(600, 2 ** min(count, 10)) if delay_s is None else delay_s
-        return [swf.start_timer(name, str(delay)), swf.record_marker(name, details=reason[:32_768])]
+        return [*owed[:fitting], swf.start_timer(f"{MORE}{self._more_count + 1}", "0")]
 
     # -- events, one kind each ----------------------------------------------------------------------------------------
 
@@ -334,10 +316,8 @@ class Replayer:
 
     def _on_reserved(self, event: HistoryEvent, name: str) -> None:
         """The engine's own ids match nothing an author asked for; they say what kind of response this was."""
-        for prefix in self._reserved_count:
-            number = name.removeprefix(prefix)
-            if number != name and number.isdecimal():
-                self._reserved_count[prefix] = max(self._reserved_count[prefix], int(number))
+        if name.startswith(MORE):
+            self._more_count += 1
         if event.type == "TimerStarted":
             self._reserved_open[event.id] = name
         self._response.has_more |= name.startswith(MORE)
