@@ -28,7 +28,8 @@ from pyflow.swf.decisions import Decision
 from pyflow.workflow import Workflow
 
 from .faults import Verdict, judge
-from .polling import Poller, backoff_max_s, backoff_s, poll_decision_task
+from .polling import Poller, backoff_max_s, poll_decision_task
+from .responding import respond
 from .sticky import RunCache
 
 __all__ = ["DecidedTask", "Decider", "poll_for_executions"]
@@ -36,8 +37,6 @@ __all__ = ["DecidedTask", "Decider", "poll_for_executions"]
 logger = logging.getLogger("pyflow")
 
 RUNS_KEPT: Final = 1_000
-RESPOND_FOR_S: Final = 600.0
-"""How long a response is sent again at most; the task's own timeout ends it earlier."""
 
 Task = dict[str, Any]
 
@@ -231,31 +230,20 @@ class Decider:
                     self._respond(task, _parked(task, str(fault)))
 
     def _respond(self, task: Task, decided: DecidedTask) -> ServiceFault | None:
-        """Send an answer, the same bytes again as long as it may still arrive; give the fault that ended it, if one did."""
-        request = {
-            "taskToken": decided.task_token,
-            "decisions": decided.decisions,
-            "executionContext": decided.execution_context,
-        }
-        deadline = time.monotonic() + RESPOND_FOR_S
-        failures = 0
-        while True:
-            try:
-                with service_faults("RespondDecisionTaskCompleted"):
-                    self._client.respond_decision_task_completed(**request)
-            except ServiceFault as fault:
-                verdict = judge(fault)
-                if verdict is Verdict.LOST:
-                    logger.warning("%s: lost, its response is not wanted any more: %s", _title(task), fault)
-                    return fault
-                pause_s = backoff_s(failures, backoff_max_s(self._client))
-                failures += 1
-                if verdict is Verdict.OURS or time.monotonic() + pause_s > deadline:
-                    return fault
-                logger.warning("%s: its response failed, sent again in %.1f s: %s", _title(task), pause_s, fault)
-                time.sleep(pause_s)
-            else:
-                return None
+        """Send an answer; give the fault that ended it, if one did."""
+        try:
+            respond(
+                self._client.respond_decision_task_completed,
+                "RespondDecisionTaskCompleted",
+                self._stopping,
+                taskToken=decided.task_token,
+                decisions=decided.decisions,
+                executionContext=decided.execution_context,
+            )
+        except ServiceFault as fault:
+            logger.warning("%s: its response did not arrive: %s", _title(task), fault)
+            return fault
+        return None
 
 
 def poll_for_executions(
