@@ -97,7 +97,7 @@ def _out_of_place(event_id: int, kind: str, expected: int, closed_at: int | None
     """Say why an event cannot stand where it stands."""
     if closed_at is not None:
         problem = f"event {event_id} ({kind}) follows the close at event {closed_at}"
-    elif event.id != expected:
+    elif event_id != expected:
         problem = (
             f"event {expected} was expected next, event {event_id} ({kind}) came. Events may be missing, "
             f"repeated or out of order; fetch the whole history again"
