@@ -121,4 +121,5 @@ class Invocation:
         name = self.name
         if isinstance(name, dict):
             name = f"{name.get('name')} {name.get('version')}"
-        return f"{self.kind} {self.id}" + (f" ({name})" if name else "")
+        about = f"{self.kind} {self.id}".rstrip()
+        return f"{about} ({name})" if name else about
