@@ -63,7 +63,10 @@ def task(events: list[Event] | str, workflow_class: Any = None, *, until: int | 
     return {
         "taskToken": f"token-{started}",
         "workflowExecution": {"workflowId": "order-1", "runId": RUN_ID},
-        "workflowType": {"name": getattr(workflow_class, "NAME", "W"), "version": getattr(workflow_class, "VERSION", "1.0")},
+        "workflowType": {
+            "name": getattr(workflow_class, "NAME", "W"),
+            "version": getattr(workflow_class, "VERSION", "1.0"),
+        },
         "startedEventId": started,
         "previousStartedEventId": completed[-1] if completed else 0,
         "events": events[:started],

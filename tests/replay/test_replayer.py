@@ -1,9 +1,9 @@
 """What code asks against what history holds, as numbered histories."""
 
 import pytest
-from histories import CHILD_PREFIX, history, short, task
 
 import pyflow
+from histories import CHILD_PREFIX, history, short, task
 from pyflow import HistoryException, NondeterminismException
 
 FIRST = """
@@ -205,9 +205,9 @@ class TestNondeterminism:
                 number = self.add(number).result()
                 self.swf.wait_for_all(self.swf.start_timer(1))
 
-        events = STEPS.replace("LambdaFunctionScheduled id=lambda2 name=add input=6", "TimerStarted timerId=sleep1").replace(
-            "12 LambdaFunctionStarted scheduledEventId=11", "12 LambdaFunctionScheduled id=lambda2 name=add"
-        )
+        events = STEPS.replace(
+            "LambdaFunctionScheduled id=lambda2 name=add input=6", "TimerStarted timerId=sleep1"
+        ).replace("12 LambdaFunctionStarted scheduledEventId=11", "12 LambdaFunctionScheduled id=lambda2 name=add")
         with pytest.raises(NondeterminismException) as caught:
             deciders(Less).cold.process_decision_task(task(events))
 
@@ -246,7 +246,10 @@ class TestUnsoundHistory:
             (lambda events: events.pop(0), "event 1 was expected next"),
             (lambda events: events[0].update(eventType="TimerFired"), "event 1 .TimerFired. lacks its timerFired"),
             (lambda events: events[6].update(eventType="LambdaFunctionExploded"), "which SWF does not have"),
-            (lambda events: events[4].pop("lambdaFunctionScheduledEventAttributes"), "lacks its lambdaFunctionScheduled"),
+            (
+                lambda events: events[4].pop("lambdaFunctionScheduledEventAttributes"),
+                "lacks its lambdaFunctionScheduled",
+            ),
             (lambda events: events[6].pop("eventTimestamp"), "has no eventTimestamp"),
             (lambda events: events[6].pop("eventId"), "has no integer eventId"),
             (lambda events: events[6]["lambdaFunctionCompletedEventAttributes"].clear(), "lacks 'scheduledEventId'"),
@@ -374,5 +377,7 @@ def test_child_of_2_0_0_is_matched_under_its_bare_id(deciders):
             9 DecisionTaskStarted scheduledEventId=8
         """
         )
-        assert short(both.decide(task(events, until=3))) == [f"StartChildWorkflowExecution {CHILD_PREFIX}child_workflow1"]
+        assert short(both.decide(task(events, until=3))) == [
+            f"StartChildWorkflowExecution {CHILD_PREFIX}child_workflow1"
+        ]
         assert short(both.decide(task(events))) == ["CompleteWorkflowExecution 2"]

@@ -97,7 +97,7 @@ class Invocation:
         self.settled_at = event.id
         self.outcome = outcome
         if outcome is State.SUCCEEDED:
-            self.result = attributes.get("result")
+            self.result = attributes.get("details" if self.kind is Kind.MARKER else "result")
         elif event.type == "ChildWorkflowExecutionTerminated":
             self.failure = Failure("Child workflow was terminated", cause="TERMINATED")
         else:
