@@ -13,13 +13,17 @@ code's own frames stay as they are until the next ``resume``. Rules that keep th
 
 import logging
 import os
-import threading
 from collections.abc import Callable
 from contextvars import copy_context
+from threading import get_ident
 from types import CodeType, FrameType
 from typing import Any, Final
 
 from greenlet import getcurrent, greenlet
+
+from .replay.invocations import format_place
+
+__all__ = ["Fiber", "FiberClosed", "caller", "current", "getcurrent"]
 
 logger = logging.getLogger("pyflow")
 
@@ -63,7 +67,7 @@ class Fiber(greenlet):
         self.owner = owner
         self.closing = False
         self._function = function
-        self._thread_id = threading.get_ident()
+        self._thread_id = get_ident()
         self._generation = _fork_generation
 
     def _body(self) -> None:
@@ -73,35 +77,30 @@ class Fiber(greenlet):
             if not self.closing:
                 raise
 
-    def resume(self, error: BaseException | None = None) -> bool:
+    def resume(self, error: BaseException | None = None) -> None:
         """
         Let the code run until it waits again or ends.
 
         Args:
             error: raised at the wait where the code stands; None: the wait returns.
 
-        Returns:
-            True if the code has ended.
-
         Raises:
             RuntimeError: another thread or another process owns the fiber.
             BaseException: what the code let out.
         """
-        self._check_owner()
+        if get_ident() != self._thread_id or self._generation != _fork_generation:
+            self._refuse_stranger()
         self.parent = getcurrent()
         if error is None:
             self.switch()
         else:
             self.throw(error)
-        return self.dead
 
     def suspend(self) -> None:
         """Park the code; called from inside. Returns, or raises what ``resume`` is given, when it is resumed."""
         if self.closing:
             raise FiberClosed
-        parent = self.parent
-        assert parent is not None
-        parent.switch()
+        self.parent.switch()  # type: ignore[union-attr] # resume has set it
 
     def close(self) -> None:
         """
@@ -114,7 +113,8 @@ class Fiber(greenlet):
         """
         if self.dead:
             return
-        self._check_owner()
+        if get_ident() != self._thread_id or self._generation != _fork_generation:
+            self._refuse_stranger()
         self.closing = True
         for _ in range(CLOSE_ATTEMPTS_MAX):
             self.parent = getcurrent()
@@ -129,21 +129,19 @@ class Fiber(greenlet):
         logger.error(
             "workflow code at %s swallowed its closing %d times and is set aside with what it holds; "
             "catch Exception there, not BaseException, and do not wait in a finally",
-            self.where(),
+            format_place(self.where()),
             CLOSE_ATTEMPTS_MAX,
         )
 
-    def where(self) -> str | None:
-        """Return ``file:line in function`` of the innermost frame of the author's where the code is parked."""
-        place = caller(self.gr_frame) if self.gr_frame is not None else None
-        return None if place is None else f"{place[0]}:{place[1]} in {place[2]}"
+    def where(self) -> tuple[CodeType, int] | None:
+        """Return the innermost place of the author's where the code is parked; see ``caller``."""
+        return caller(self.gr_frame)
 
-    def _check_owner(self) -> None:
-        if threading.get_ident() != self._thread_id or self._generation != _fork_generation:
-            raise RuntimeError(
-                "a run's fiber is used by one thread of one process from its start to its close; "
-                "this is another thread, or a process forked since"
-            )
+    def _refuse_stranger(self) -> None:
+        raise RuntimeError(
+            "a run's fiber is used by one thread of one process from its start to its close; "
+            "this is another thread, or a process forked since"
+        )
 
 
 def current() -> Fiber | None:
@@ -152,11 +150,11 @@ def current() -> Fiber | None:
     return here if isinstance(here, Fiber) else None
 
 
-def caller(frame: FrameType | None) -> tuple[str, int, str] | None:
-    """Return ``(file, line, function)`` of the nearest frame, from ``frame`` outwards, that is not pyflow's own."""
+def caller(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    """Return the code object and the instruction of the nearest frame, from ``frame`` outwards, that is not pyflow's own."""
     while frame is not None:
-        code: CodeType = frame.f_code
+        code = frame.f_code
         if not code.co_filename.startswith(PACKAGE):
-            return code.co_filename, frame.f_lineno, code.co_qualname
+            return code, frame.f_lasti
         frame = frame.f_back
     return None

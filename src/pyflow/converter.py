@@ -6,6 +6,7 @@ Source: SWF API Reference, the type Data (0 to 32,768 characters); RFC 8259.
 
 import json
 import math
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -18,6 +19,21 @@ REASON_MAX: Final = 256
 DURATION_MAX_S: Final = 31_536_000
 """A year: the longest that anything in SWF may last."""
 
+
+def _json_encoder() -> Callable[[Any], str]:
+    """Return json.dumps with allow_nan=False, without the encoder that dumps would make anew for each call."""
+    slow = json.JSONEncoder(allow_nan=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return slow.encode
+    chunks = make(None, slow.default, json.encoder.encode_basestring_ascii, None, ": ", ", ", False, False, False)
+    return lambda value: "".join(chunks(value, 0))
+
+
+_to_json: Final = _json_encoder()
+
+# What json.loads calls when there is no white space around a text; that is the case for what other programs wrote.
+_SCAN: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined] # typeshed leaves it out
 _CUT_MARK: Final = "... [cut]"
 
 
@@ -28,27 +44,27 @@ class DataConverter:
     NaN and the infinities, which JSON does not have, are refused.
     """
 
-    def encode(self, value: Any, what: str) -> str:
+    def encode(self, value: Any, what: str, name: str | None = None) -> str:
         """
         Return the JSON text of a value.
 
         Args:
             value: what to send.
-            what: its name in an error, such as ``the input of activity 'charge'``.
+            what, name: what it is called in an error, such as ``the input of activity``, ``charge``.
 
         Raises:
             SerializationException: it is not JSON, or its text is over 32,768 characters.
         """
         try:
-            text = json.dumps(value, allow_nan=False)
+            text = _to_json(value)
         except (TypeError, ValueError, RecursionError) as error:
             raise SerializationException(
-                f"{what} cannot be sent as JSON: {error} (its type is {type(value).__qualname__}). "
+                f"{_called(what, name)} cannot be sent as JSON: {error} (its type is {type(value).__qualname__}). "
                 f"Send numbers, texts, booleans, None, and lists and dicts of them."
             ) from error
         if len(text) > DATA_MAX:
             raise SerializationException(
-                f"{what} is {len(text):,} characters of JSON; SWF takes {DATA_MAX:,}. "
+                f"{_called(what, name)} is {len(text):,} characters of JSON; SWF takes {DATA_MAX:,}. "
                 f"Send a reference to where the data is instead."
             )
         return text
@@ -60,7 +76,17 @@ class DataConverter:
         Raises:
             ValueError: the text is not JSON.
         """
-        return None if text is None else json.loads(text)
+        if text is None:
+            return None
+        try:
+            value, end = _SCAN(text, 0)
+        except StopIteration:
+            end = -1
+        return value if end == len(text) else json.loads(text)
+
+
+def _called(what: str, name: str | None) -> str:
+    return what if name is None else f"{what} {name!r}"
 
 
 JSON: Final = DataConverter()

@@ -7,6 +7,7 @@ object of them).
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Self, overload
 
 from .exceptions import InvocationException
@@ -28,18 +29,15 @@ class _Descriptor:
     @overload
     def __get__(self, instance: Any, owner: type | None = None) -> Call: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        if instance is None:
-            return self
+        return self if instance is None else partial(self._call, instance)
 
-        def call(*args: Any, **kwargs: Any) -> InvocationFuture[Any]:
-            if len(args) > 1 or (args and kwargs):
-                raise InvocationException(
-                    f"{self._noun} takes one positional argument or keywords, not both and not several: {self!r} "
-                    f"was called with {len(args)} positional and {len(kwargs)} keyword arguments"
-                )
-            return self._invoke(instance.swf, args[0] if args else kwargs or None)
-
-        return call
+    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+        if len(args) > 1 or (args and kwargs):
+            raise InvocationException(
+                f"{self._noun} takes one positional argument or keywords, not both and not several: {self!r} "
+                f"was called with {len(args)} positional and {len(kwargs)} keyword arguments"
+            )
+        return self._invoke(instance.swf, args[0] if args else kwargs or None)
 
     def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
         raise NotImplementedError

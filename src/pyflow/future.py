@@ -15,7 +15,7 @@ from .exceptions import (
     InvocationFailedException,
     InvocationTimedOutException,
 )
-from .replay.invocations import Outcome
+from .replay.invocations import Failure, Invocation
 from .replay.tables import State
 
 __all__ = ["Future", "InvocationFuture", "WrappedFuture"]
@@ -65,34 +65,42 @@ class Future(Generic[T_co]):
     ``done``, ``succeeded``, ``failed`` and ``exception`` tell what is known and never advance history; ``result`` waits.
     """
 
-    __slots__ = ("_host", "_order", "_outcome", "_value", "_waits")
+    _state: State | None = None
+    _failure: Failure | None = None
+    _order = 0
+    _value: Any = None
+    _waits: tuple[Wait, ...] = ()
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._outcome: Outcome | None = None
-        self._order = 0
-        self._value: Any = None
-        self._waits: list[Wait] | None = None
 
     @property
     def done(self) -> bool:
         """True once the outcome is known, whatever it is."""
-        return self._outcome is not None
+        return self._state is not None
 
     @property
     def succeeded(self) -> bool:
         """True if it is done and has a result."""
-        return self._outcome is not None and self._outcome.state is State.SUCCEEDED
+        return self._state is State.SUCCEEDED
 
     @property
     def failed(self) -> bool:
         """True if it is done and has no result: it failed, timed out or was canceled."""
-        return self._outcome is not None and self._outcome.state is not State.SUCCEEDED
+        return self._state is not None and self._state is not State.SUCCEEDED
 
     @property
     def exception(self) -> InvocationException | None:
         """What ``result`` raises, as a new object each time; None unless ``failed``."""
-        return _exception(self._outcome, self._who()) if self._outcome is not None and self.failed else None
+        if not self.failed:
+            return None
+        failure = self._failure or Failure()
+        if self._state is State.TIMED_OUT:
+            return InvocationTimedOutException(
+                f"InvocationStep {self._who()!r} timed out", failure.details, timeout_type=failure.timeout_type
+            )
+        kind = InvocationCanceledException if self._state is State.CANCELED else InvocationFailedException
+        return kind(failure.reason, failure.details, cause=failure.cause)
 
     def result(self) -> T_co:
         """
@@ -107,34 +115,34 @@ class Future(Generic[T_co]):
             NotInWorkflowException: called outside the workflow's own fiber.
         """
         self._host.enter()
-        if self._outcome is None:
+        if self._state is None:
             wait = Wait(self._host, 1)
-            self._waits = [wait] if self._waits is None else [*self._waits, wait]
+            self._waits += (wait,)
             self._host.park(wait)
-        if self.succeeded:
+        if self._state is State.SUCCEEDED:
             return self._value  # type: ignore[no-any-return]
         error = self.exception
         assert error is not None
         raise error
 
-    def _settle(self, outcome: Outcome, order: int, event_id: int) -> None:
-        """Take the outcome, decode it, and wake who waits. ``order`` is this future's place among all settled ones."""
-        if outcome.state is State.SUCCEEDED:
-            outcome = self._decode(outcome)
-        self._outcome = outcome
+    def _settle(self, outcome: State, result: str | None, failure: Failure | None, order: int, event_id: int) -> None:
+        """Take the outcome and wake who waits. ``order`` is this future's place among all settled ones of the run."""
+        self._state = outcome
+        self._failure = failure
         self._order = order
-        waits, self._waits = self._waits, None
-        if waits is not None:
-            for wait in waits:
-                wait.notify(self, event_id)
-
-    def _decode(self, outcome: Outcome) -> Outcome:
-        if outcome.result is not None:
+        if result is not None:
             try:
-                self._value = JSON.decode(outcome.result)
+                self._value = self._read(JSON.decode(result))
             except ValueError as error:
-                return Outcome(State.FAILED, reason="Decoding the result failed", details=str(error))
-        return outcome
+                self._state = State.FAILED
+                self._failure = Failure("Decoding the result failed", str(error))
+        waits, self._waits = self._waits, ()
+        for wait in waits:
+            wait.notify(self, event_id)
+
+    def _read(self, value: Any) -> Any:
+        """Turn the decoded result into the value; a subclass may turn it into a failure instead."""
+        return value
 
     def _who(self) -> str:
         return "it"
@@ -143,26 +151,21 @@ class Future(Generic[T_co]):
 class InvocationFuture(Future[T_co]):
     """The future of an invocation, which SWF knows by an id."""
 
-    __slots__ = ("_invocation_id", "invocation")
-
-    def __init__(self, host: Host, invocation_id: str) -> None:
-        super().__init__(host)
-        self._invocation_id = invocation_id
-        self.invocation: Any = None
+    def __init__(self, host: Host, invocation: Invocation) -> None:
+        self._host = host
+        self.invocation = invocation
 
     @property
     def invocation_id(self) -> str:
         """The id under which SWF recorded it."""
-        return self._invocation_id
+        return self.invocation.id
 
     def _who(self) -> str:
-        return self._invocation_id
+        return self.invocation.id
 
 
 class WrappedFuture(Future[T_co]):
     """A future that stands for another; subclasses change what they override. Kept from pyflow 2.0.0."""
-
-    __slots__ = ("_base",)
 
     def __init__(self, base_future: Future[T_co]) -> None:
         super().__init__(base_future._host)
@@ -228,7 +231,7 @@ def wait_for(host: Host, futures: list[Future[Any]], *, all_of_them: bool, timer
         return False
     wait = Wait(host, missing, timer)
     for future in open_ones if timer is None else [*open_ones, timer]:
-        future._waits = [wait] if future._waits is None else [*future._waits, wait]
+        future._waits += (wait,)
     host.park(wait)
     still_open = sum(not future.done for future in open_ones)
     return still_open == 0 if all_of_them else still_open < len(open_ones)
@@ -243,13 +246,3 @@ def _base(future: Future[Any]) -> Future[Any]:
     while isinstance(future, WrappedFuture):
         future = future._base
     return future
-
-
-def _exception(outcome: Outcome, who: str) -> InvocationException:
-    if outcome.state is State.TIMED_OUT:
-        return InvocationTimedOutException(
-            f"InvocationStep {who!r} timed out", outcome.details, timeout_type=outcome.timeout_type
-        )
-    if outcome.state is State.CANCELED:
-        return InvocationCanceledException(outcome.reason, outcome.details, cause=outcome.cause)
-    return InvocationFailedException(outcome.reason, outcome.details, cause=outcome.cause)

@@ -12,7 +12,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
-from ._fiber import Fiber, FiberClosed, caller, current
+from ._fiber import Fiber, FiberClosed, caller, current, getcurrent
 from .converter import DATA_MAX, JSON, REASON_MAX, cut
 from .exceptions import (
     NotInWorkflowException,
@@ -23,9 +23,9 @@ from .exceptions import (
 )
 from .future import InvocationFuture, Wait
 from .replay.batches import Batch, split
-from .replay.invocations import Invocation, Outcome
-from .replay.replayer import Drift, Recorded, Replayer, execution_context, format_where
-from .replay.tables import Kind
+from .replay.invocations import Invocation, format_place
+from .replay.replayer import Drift, Recorded, Replayer, execution_context
+from .replay.tables import Kind, State
 from .swf import decisions as swf
 from .swf.decisions import Decision
 from .workflow import Workflow, WorkflowInvocationHelper
@@ -68,6 +68,7 @@ class Run:
         self._is_outside = False
         self._waiting: Wait | None = None
         self._ready: list[tuple[int, int]] = []
+        self._cancel_noted = False
         self._cancel_at: int | None = None
         self._cancel_cause: str | None = None
         self._counters: dict[str, int] = {}
@@ -113,16 +114,18 @@ class Run:
         drifted = len(self.drifts)
         for batch in batches:
             self._apply(batch)
-        for drift in self.drifts[drifted:]:
+        if drifted == 0 and self.drifts:
+            drift = self.drifts[0]
             logger.warning(
-                "%s of run %s: its %s is %r in history (event %d) and %r in the code at %s",
+                "%s of run %s: its %s is %r in history (event %d) and %r in the code at %s; %d more such differences",
                 drift.who,
                 self.run_id,
                 drift.what,
                 drift.recorded,
                 drift.event_id,
                 drift.asked,
-                format_where(drift.where),
+                format_place(drift.where),
+                len(self.drifts) - 1,
             )
 
     def decisions(self) -> list[Decision]:
@@ -136,7 +139,7 @@ class Run:
 
     def where(self) -> str | None:
         """Return ``file:line in function`` of where the code is parked; None if it is not."""
-        return None if self._main is None or self._main.dead else self._main.where()
+        return None if self._main is None else format_place(self._main.where())
 
     def close(self) -> None:
         """Let go of the code: its ``finally`` bodies run now, and nothing they ask reaches a service."""
@@ -153,12 +156,12 @@ class Run:
         Raises:
             NotInWorkflowException: it is not.
         """
-        fiber = current()
-        if fiber is not None and fiber is self._running and not self._is_outside:
+        if getcurrent() is self._running:
             return
+        fiber = current()
         if fiber is not None and fiber is self._main and fiber.closing:
             raise FiberClosed
-        if self._is_outside and fiber is self._running:
+        if self._is_outside and fiber is self._main and fiber is not None:
             raise NotInWorkflowException(
                 "a function given to invoke_once may ask nothing of pyflow: it is not called again on replay"
             )
@@ -169,7 +172,8 @@ class Run:
 
     def next_id(self, kind: str) -> str:
         """Return the next id of a kind (contract 3)."""
-        self.enter()
+        if getcurrent() is not self._running:
+            self.enter()
         number = self._counters.get(kind, 0) + 1
         self._counters[kind] = number
         return f"{kind}{number}"
@@ -190,9 +194,7 @@ class Run:
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future."""
         invocation = Invocation(kind, id, name, decision, caller(sys._getframe(1)))  # noqa: SLF001 - CPython's own name for it
-        future = future_class(self, id)
-        invocation.future = future
-        future.invocation = invocation
+        invocation.future = future = future_class(self, invocation)
         self._replayer.ask(invocation)
         return future
 
@@ -200,10 +202,11 @@ class Run:
         """Return a recorded value that history holds already."""
         return self._replayer.recorded(name)
 
-    def settle_now(self, future: InvocationFuture[Any], outcome: Outcome) -> None:
-        """Settle a future whose outcome code has made itself, after the events of the batch (contract 4)."""
+    def settle_now(self, future: InvocationFuture[Any], result: str) -> None:
+        """Settle a future whose result code has made itself, after the events of the batch (contract 4)."""
         future.invocation.future = None
-        self._settle(future, outcome, self.last_event_id)
+        self._settled_count += 1
+        future._settle(State.SUCCEEDED, result, None, self._settled_count, self.last_event_id)  # noqa: SLF001 - a run settles
 
     def cancel_timer(self, future: InvocationFuture[Any]) -> None:
         """Take back a timer that the engine no longer needs."""
@@ -212,11 +215,11 @@ class Run:
 
     def outside(self, function: Callable[[], T]) -> T:
         """Call something that may ask nothing of this run."""
-        self._is_outside = True
+        fiber, self._running, self._is_outside = self._running, None, True
         try:
             return function()
         finally:
-            self._is_outside = False
+            self._running, self._is_outside = fiber, False
 
     def park(self, wait: Wait) -> None:
         """
@@ -243,15 +246,22 @@ class Run:
 
     def _apply(self, batch: Batch) -> None:
         for invocation in self._replayer.apply(batch):
-            if invocation.future is not None:
-                assert invocation.outcome is not None
-                assert invocation.settled_at is not None
-                self._settle(invocation.future, invocation.outcome, invocation.settled_at)
+            future = invocation.future
+            if future is not None:
+                self._settled_count += 1
+                future._settle(  # noqa: SLF001 - a run settles
+                    invocation.outcome,
+                    invocation.result,
+                    invocation.failure,
+                    self._settled_count,
+                    invocation.settled_at,
+                )
         if batch.started_event_id is None or batch.time is None:
             return
         self.time = batch.time
         self.is_replaying = batch.started_event_id <= self._replayer.completed_up_to
-        self._note_cancel_request()
+        if self._replayer.cancel_requested is not None:
+            self._note_cancel_request()
         if self._main is None:
             self._main = Fiber(self._execute, WorkflowInvocationHelper(self))
             heappush(self._ready, (1, 0))
@@ -280,18 +290,14 @@ class Run:
             self._running = None
 
     def _note_cancel_request(self) -> None:
-        request = self._replayer.cancel_requested
-        if request is not None:
-            self._replayer.cancel_requested = None
-            self._cancel_at, self._cancel_cause = request
+        assert self._replayer.cancel_requested is not None
+        if not self._cancel_noted:
+            self._cancel_noted = True
+            self._cancel_at, self._cancel_cause = self._replayer.cancel_requested
 
     def _take_cancel(self) -> WorkflowCanceledException:
         self._cancel_at = None
         return WorkflowCanceledException(self._cancel_cause)
-
-    def _settle(self, future: InvocationFuture[Any], outcome: Outcome, event_id: int) -> None:
-        self._settled_count += 1
-        future._settle(outcome, self._settled_count, event_id)  # noqa: SLF001 - settling is the run's, reading the author's
 
     def _execute(self) -> None:
         """The body of the main fiber: the author's code, and the decision that closes the execution."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .converter import DATA_MAX, JSON, cut, duration
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
 from .future import Future, InvocationFuture, flatten, in_order_of_completion, wait_for
-from .replay.invocations import Outcome
+from .replay.invocations import Failure
 from .replay.tables import Kind, State
 from .swf import decisions as swf
 
@@ -165,8 +165,8 @@ class WorkflowInvocationHelper:
         decision = swf.schedule_lambda_function(
             own_id,
             function_name,
-            input=self._encode(input_arg, f"the input of Lambda function {function_name!r}"),
-            start_to_close_timeout=duration(timeout, "timeout"),
+            input=None if input_arg is None else JSON.encode(input_arg, "the input of Lambda function", function_name),
+            start_to_close_timeout=None if timeout is None else duration(timeout, "timeout"),
         )
         return self._run.invoke(Kind.LAMBDA, own_id, function_name, decision)
 
@@ -201,8 +201,8 @@ class WorkflowInvocationHelper:
             own_id,
             name,
             version,
-            input=self._encode(input_arg, f"the input of activity {name!r}"),
-            start_to_close_timeout=duration(timeout, "timeout"),
+            input=None if input_arg is None else JSON.encode(input_arg, "the input of activity", name),
+            start_to_close_timeout=None if timeout is None else duration(timeout, "timeout"),
             task_list=task_list or None,
         )
         return self._run.invoke(Kind.ACTIVITY, own_id, {"name": name, "version": version}, decision)
@@ -247,7 +247,7 @@ class WorkflowInvocationHelper:
             own_id,
             name,
             version,
-            input=self._encode(input_arg, f"the input of child workflow {name!r}"),
+            input=None if input_arg is None else JSON.encode(input_arg, "the input of child workflow", name),
             child_policy=child_policy,
             lambda_role=self.lambda_role if lambda_role is None else lambda_role,
             task_list=task_list,
@@ -295,7 +295,7 @@ class WorkflowInvocationHelper:
             signal = swf.signal_external_workflow_execution(self.workflow_id, signal_id, run_id=self.run_id)
             self._run.invoke(Kind.SIGNAL, signal_id, None, signal)
         else:
-            self._run.settle_now(future, Outcome(State.SUCCEEDED, details))
+            self._run.settle_now(future, details)
         return future
 
     def start_timer(self, seconds: float | timedelta) -> InvocationFuture[None]:
@@ -391,26 +391,17 @@ class WorkflowInvocationHelper:
             )
         return in_order_of_completion(flat)
 
-    def _encode(self, value: Any, what: str) -> str | None:
-        return None if value is None else JSON.encode(value, what)
-
 
 class _RecordedFuture(InvocationFuture[Any]):
     """The future of a recorded value: its marker says whether the call succeeded."""
 
-    __slots__ = ()
-
-    def _decode(self, outcome: Outcome) -> Outcome:
-        outcome = super()._decode(outcome)
-        record = self._value
-        if outcome.state is not State.SUCCEEDED:
-            return outcome
-        if not isinstance(record, dict) or "succeeded" not in record:
-            return Outcome(State.FAILED, reason="The marker holds no recorded value", details=outcome.result)
-        self._value = record.get("result")
-        if record["succeeded"]:
-            return outcome
-        return Outcome(State.FAILED, reason=record.get("reason"), details=record.get("details"))
+    def _read(self, value: Any) -> Any:
+        if not isinstance(value, dict) or "succeeded" not in value:
+            raise ValueError(f"the marker holds no recorded value: {value!r}")
+        if not value["succeeded"]:
+            self._state = State.FAILED
+            self._failure = Failure(value.get("reason"), value.get("details"))
+        return value.get("result")
 
 
 def _record(callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

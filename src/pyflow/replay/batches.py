@@ -13,18 +13,22 @@ from pyflow.exceptions import HistoryException
 from pyflow.swf.events import CLOSE_EVENTS, HistoryEvent
 from pyflow.swf.model import EVENT_ATTRIBUTES
 
+from .tables import SILENT
+
 
 class Batch(NamedTuple):
     """
     The events that are applied before code resumes.
 
+    ``events`` leaves out those that say nothing to a replay; ``last_event_id`` is the id of its last event, of whatever type.
     ``started_event_id`` is the id of the DecisionTaskStarted that ends it, ``time`` its timestamp; both are None for the
     tail of a recorded history, which is matched and never resumed.
     """
 
     events: list[HistoryEvent]
-    started_event_id: int | None
-    time: datetime | float | None
+    last_event_id: int
+    started_event_id: int | None = None
+    time: datetime | float | None = None
 
 
 def split(events: Sequence[dict[str, Any]], *, after: int = 0, until: int | None = None) -> list[Batch]:
@@ -48,30 +52,36 @@ def split(events: Sequence[dict[str, Any]], *, after: int = 0, until: int | None
     current: list[HistoryEvent] = []
     expected = after + 1
     closed_at: int | None = None
+    new_event = tuple.__new__  # what HistoryEvent's own __new__ calls: this is the one line that every event passes
     for raw in _skip_known(events, after):
         try:
+            event_id = raw["eventId"]
             kind = raw["eventType"]
-            event = HistoryEvent(raw["eventId"], kind, raw["eventTimestamp"], raw[EVENT_ATTRIBUTES[kind]])
+            attributes = raw[EVENT_ATTRIBUTES[kind]]
+            if event_id != expected or closed_at is not None or (expected == 1 and kind != "WorkflowExecutionStarted"):
+                raise _out_of_place(event_id, kind, expected, closed_at)
+            expected += 1
+            if kind in SILENT:
+                continue
+            if kind != "DecisionTaskStarted":
+                current.append(new_event(HistoryEvent, (event_id, kind, raw["eventTimestamp"], attributes)))
+                if kind in CLOSE_EVENTS:
+                    closed_at = event_id
+                continue
+            batches.append(Batch(current, event_id, event_id, raw["eventTimestamp"]))
         except (KeyError, TypeError) as error:
             raise _unreadable(raw, expected) from error
-        if event.id != expected or closed_at is not None or (expected == 1 and kind != "WorkflowExecutionStarted"):
-            raise _out_of_place(event, expected, closed_at)
-        expected += 1
-        current.append(event)
-        if kind == "DecisionTaskStarted":
-            batches.append(Batch(current, event.id, event.timestamp))
-            if event.id == until:
-                return batches
-            current = []
-        elif kind in CLOSE_EVENTS:
-            closed_at = event.id
+        if event_id == until:
+            return batches
+        current = []
     if until is not None:
         raise HistoryException(
             f"history is not sound: it ends at event {expected - 1}, before the task's DecisionTaskStarted at {until}. "
             f"A page may be missing."
         )
-    if current:
-        batches.append(Batch(current, None, None))
+    last_event_id = batches[-1].last_event_id if batches else after
+    if expected - 1 > last_event_id:
+        batches.append(Batch(current, expected - 1))
     return batches
 
 
@@ -83,18 +93,18 @@ def _skip_known(events: Sequence[dict[str, Any]], after: int) -> Sequence[dict[s
     return events[max(0, after + 1 - first) :] if isinstance(first, int) else events
 
 
-def _out_of_place(event: HistoryEvent, expected: int, closed_at: int | None) -> HistoryException:
+def _out_of_place(event_id: int, kind: str, expected: int, closed_at: int | None) -> HistoryException:
     """Say why an event cannot stand where it stands."""
     if closed_at is not None:
-        problem = f"event {event.id} ({event.type}) follows the close at event {closed_at}"
-    elif event.id != expected:
+        problem = f"event {event_id} ({kind}) follows the close at event {closed_at}"
+    elif event_id != expected:
         problem = (
-            f"event {expected} was expected next, event {event.id} ({event.type}) came. Events may be missing, "
+            f"event {expected} was expected next, event {event_id} ({kind}) came. Events may be missing, "
             f"repeated or out of order; fetch the whole history again"
         )
     else:
-        problem = f"it begins with {event.type}, not with WorkflowExecutionStarted"
-    return HistoryException(f"history is not sound: {problem}.", event_id=event.id)
+        problem = f"it begins with {kind}, not with WorkflowExecutionStarted"
+    return HistoryException(f"history is not sound: {problem}.", event_id=event_id)
 
 
 def _unreadable(raw: Any, expected: int) -> HistoryException:

@@ -5,12 +5,14 @@ What a state brings about stands here: a requested one owes its decision, a canc
 outcome.
 """
 
+from types import CodeType
 from typing import Any, NamedTuple
 
 from pyflow.swf.decisions import Decision
+from pyflow.swf.events import HistoryEvent
 
-from .machine import step
-from .tables import Kind, State
+from .machine import unexpected
+from .tables import TABLES, Kind, State
 
 LAMBDA_RETRIES_MAX = 5
 """How often 2.0.0 silently asked for a lambda again; its runs in flight hold such histories (rules 1)."""
@@ -19,16 +21,22 @@ LAMBDA_RETRY_REASONS = frozenset({"SdkClientException", "ServiceException"})
 """The failures of the Lambda service, not of the function, that 2.0.0 retried."""
 
 
-class Outcome(NamedTuple):
-    """
-    How an invocation ended.
+Place = tuple[CodeType, int]
+"""A place in code, as cheap as it can be noted: the code object and the offset of the instruction."""
 
-    ``state`` is SUCCEEDED, FAILED, TIMED_OUT or CANCELED; ``result`` is the text that SWF recorded, or None; ``reason``,
-    ``details``, ``cause`` and ``timeout_type`` are SWF's, where it gave them.
-    """
 
-    state: State
-    result: str | None = None
+def format_place(place: Place | None) -> str | None:
+    """Write a place as ``file:line in function``."""
+    if place is None:
+        return None
+    code, offset = place
+    line = next((line for start, end, line in code.co_lines() if start <= offset < end), code.co_firstlineno)
+    return f"{code.co_filename}:{line} in {code.co_qualname}"
+
+
+class Failure(NamedTuple):
+    """How an invocation failed, as SWF tells it: each a text or None."""
+
     reason: str | None = None
     details: str | None = None
     cause: str | None = None
@@ -43,55 +51,63 @@ class Invocation:
         kind, id: what it is and the id it was asked under.
         name: what must match besides: a function's name, ``{"name": ..., "version": ...}`` of a type, or None.
         decision: the decision that asks for it.
-        where: ``(file, line, function)`` of the code that asked, or None.
+        where: the code object and the instruction that asked, or None.
         order: the place of its decision among all that the run asked for.
         owed_in: the number of the batch in whose response its decision is due.
         cancel_optional: the engine cancels it by itself, and history may lack the cancel's event (contract 6).
-        state, outcome: where it stands; the outcome once it is settled.
+        state: where it stands.
+        outcome: once it is settled SUCCEEDED, FAILED, TIMED_OUT or CANCELED; else None.
+        result: the text that SWF recorded, where it succeeded with one.
+        failure: how it failed, where it did not succeed.
         settled_at: the id of the event that settled it.
         future: who wants to know; replay only carries it.
     """
 
-    __slots__ = (
-        "cancel_optional",
-        "decision",
-        "future",
-        "id",
-        "kind",
-        "name",
-        "order",
-        "outcome",
-        "owed_in",
-        "path",
-        "retries",
-        "settled_at",
-        "state",
-        "where",
-    )
+    owed_in = 0
+    order = 0
+    cancel_optional = False
+    state = State.REQUESTED
+    outcome: State | None = None
+    result: str | None = None
+    failure: Failure | None = None
+    settled_at: int | None = None
+    retries = 0
+    future: Any = None
 
-    def __init__(
-        self, kind: Kind, id: str, name: Any, decision: Decision, where: tuple[str, int, str] | None = None
-    ) -> None:
+    def __init__(self, kind: Kind, id: str, name: Any, decision: Decision, where: Place | None = None) -> None:
         self.kind = kind
         self.id = id
         self.name = name
         self.decision = decision
         self.where = where
-        self.owed_in = 0
-        self.order = 0
-        self.cancel_optional = False
-        self.state = State.REQUESTED
         self.path: list[str] = []
-        self.outcome: Outcome | None = None
-        self.settled_at: int | None = None
-        self.retries = 0
-        self.future: Any = None
 
     def step(self, trigger: str) -> State:
         """Take one step; raises TransitionError where the table has none."""
-        self.state = state = step(self.kind, self.state, trigger, who=self.id, path=tuple(self.path))
+        state = TABLES[self.kind].get((self.state, trigger))
+        if state is None:
+            raise unexpected(self.kind, self.id, self.state, trigger, self.path)
+        self.state = state
         self.path.append(trigger)
         return state
+
+    def settle(self, event: HistoryEvent, outcome: State) -> None:
+        """Take the outcome from the event that brought it."""
+        attributes = event.attributes
+        self.settled_at = event.id
+        self.outcome = outcome
+        if outcome is State.SUCCEEDED:
+            self.result = attributes.get("result")
+        elif event.type == "ChildWorkflowExecutionTerminated":
+            self.failure = Failure("Child workflow was terminated", cause="TERMINATED")
+        else:
+            cause = attributes.get("cause")
+            self.failure = Failure(
+                attributes.get("reason") or cause,
+                attributes.get("details") or attributes.get("message"),
+                cause,
+                attributes.get("timeoutType"),
+            )
 
     def wants_retry(self, attributes: dict[str, Any]) -> bool:
         """Tell whether 2.0.0's silent lambda retry applies to this failure."""
@@ -106,18 +122,3 @@ class Invocation:
         if isinstance(name, dict):
             name = f"{name.get('name')} {name.get('version')}"
         return f"{self.kind} {self.id}" + (f" ({name})" if name else "")
-
-
-def outcome_of(event_type: str, state: State, attributes: dict[str, Any]) -> Outcome:
-    """Read an outcome from the attributes of the event that brought it."""
-    cause = attributes.get("cause")
-    if event_type == "ChildWorkflowExecutionTerminated":
-        return Outcome(state, reason="Child workflow was terminated", cause="TERMINATED")
-    return Outcome(
-        state,
-        attributes.get("result"),
-        attributes.get("reason") or cause,
-        attributes.get("details") or attributes.get("message"),
-        cause,
-        attributes.get("timeoutType"),
-    )

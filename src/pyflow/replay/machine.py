@@ -1,4 +1,6 @@
-"""One step of a state machine, and pictures of the tables."""
+"""What surrounds the tables: the error for a step they do not have, and pictures of them."""
+
+from collections.abc import Sequence
 
 from pyflow.exceptions import HistoryException
 
@@ -9,28 +11,13 @@ class TransitionError(HistoryException):
     """An event came that the machine's table does not expect in its state; the message has the path that led there."""
 
 
-def step(kind: Kind, state: State, trigger: str, *, who: str = "", path: tuple[str, ...] = ()) -> State:
-    """
-    Return the state that follows.
-
-    Args:
-        kind: whose table.
-        state: where the machine stands.
-        trigger: an ask or an SWF event type.
-        who: the machine's name, for the message.
-        path: the triggers that led here, for the message.
-
-    Raises:
-        TransitionError: the table has no such edge.
-    """
-    following = TABLES[kind].get((state, trigger))
-    if following is None:
-        way = " -> ".join(path) or "no step yet"
-        raise TransitionError(
-            f"{kind} {who}: {trigger} is not expected while it is {state!s} (its path: {way}). "
-            f"The history does not hold together; fetch it whole and look at the events that name {who}."
-        )
-    return following
+def unexpected(kind: Kind, id: str, state: State, trigger: str, path: Sequence[str]) -> TransitionError:
+    """Return the error for a step that a table does not have."""
+    way = " -> ".join(path) or "no step yet"
+    return TransitionError(
+        f"{kind} {id}: {trigger} is not expected while it is {state} (its path: {way}). "
+        f"The history does not hold together; fetch it whole and look at the events that name {id}."
+    )
 
 
 def diagram(kind: Kind) -> str:

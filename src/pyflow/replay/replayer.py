@@ -23,9 +23,9 @@ from pyflow.swf.events import HistoryEvent
 from pyflow.swf.model import DECISION_ATTRIBUTES
 
 from .batches import Batch
-from .invocations import Invocation, outcome_of
+from .invocations import Invocation, Place, format_place
 from .parking import PARK
-from .tables import ANSWERS, CLOSES, DRIFTS, FACTS, OUTCOMES, SETTLED, Answer, Kind, State
+from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, REPEATING, SETTLED, Kind, State
 
 RULES: Final = 1
 """The number of the replay rules that this code writes (contract 0)."""
@@ -40,7 +40,6 @@ DECISIONS_MAX: Final = 100
 RESPONSE_BYTES_MAX: Final = 900_000
 """Of the 1 MB that a request may have with its headers."""
 
-Where = tuple[str, int, str]
 _OutboxKey = tuple[Kind, str, bool]
 
 
@@ -64,7 +63,7 @@ class Drift(NamedTuple):
     what: str
     recorded: Any
     asked: Any
-    where: Where | None
+    where: Place | None
 
 
 class Replayer:
@@ -113,7 +112,9 @@ class Replayer:
         self._asked += 1
         invocation.order = self._asked
         invocation.owed_in = self.batch
-        self._outbox[invocation.kind, self._matching_id(invocation.kind, invocation.id), False] = invocation
+        # Children are matched without the run's prefix, which 2.0.0 did not write.
+        match_id = invocation.id.removeprefix(self.child_prefix) if invocation.kind is Kind.CHILD else invocation.id
+        self._outbox[invocation.kind, match_id, False] = invocation
 
     def cancel_timer(self, invocation: Invocation, *, optional: bool) -> None:
         """
@@ -174,17 +175,20 @@ class Replayer:
         self._response = _Response()
         settled = self._settled = []
         handlers = _HANDLERS
-        for event in batch.events:
-            handler = handlers.get(event.type)
-            if handler is not None:
-                try:
+        event: HistoryEvent | None = None
+        try:
+            for event in batch.events:
+                handler = handlers.get(event.type)
+                if handler is not None:
                     handler(self, event)
-                except KeyError as error:
-                    raise HistoryException(
-                        f"history is not sound: event {event.id} ({event.type}) lacks {error}.", event_id=event.id
-                    ) from error
-        self._settle_accounts()
-        self.last_event_id = batch.events[-1].id
+        except KeyError as error:
+            assert event is not None
+            raise HistoryException(
+                f"history is not sound: event {event.id} ({event.type}) lacks {error}.", event_id=event.id
+            ) from error
+        if self._outbox:
+            self._settle_accounts()
+        self.last_event_id = batch.last_event_id
         if batch.started_event_id is not None:
             self.started_event_id = batch.started_event_id
         return settled
@@ -224,52 +228,63 @@ class Replayer:
                 f"the one open was started at event {self.started_event_id}.",
                 event_id=event.id,
             )
-        self._response.event_id = event.id
-        self._response.has_rules = _has_rules(event)
+        self._response.completed = event
 
     def _on_answer(self, event: HistoryEvent) -> None:
-        answer = ANSWERS[event.type]
-        attributes = event.attributes
-        match_id: str = ""
-        name: Any = CLOSES.get(event.type)
-        if answer.id_in is not None:
-            match_id = attributes[answer.id_in]
-            name = attributes[answer.name_in] if answer.name_in else None
+        event_id, event_type, _, attributes = event
+        kind, id_in, name_in, cancels = ANSWERS[event_type]
+        match_id = ""
+        name: Any
+        if id_in is None:
+            name = CLOSES[event_type]
+        else:
+            match_id = attributes[id_in]
+            name = attributes[name_in] if name_in is not None else None
             if match_id.startswith(RESERVED):
                 self._on_reserved(event, match_id)
                 return
-        invocation = self._match(event, answer, match_id, name)
+            if kind is Kind.CHILD:
+                match_id = match_id.removeprefix(self.child_prefix)
+        invocation = self._outbox.pop((kind, match_id, cancels), None)
+        if invocation is None or (name is not None and name != invocation.name):
+            invocation = self._mismatch(event, invocation, match_id, name)
         self._response.answered.append(invocation)
-        state = invocation.step(event.type)
-        if answer.cancels:
+        state = invocation.step(event_type)
+        if cancels:
             if state is State.CANCELED:
                 del self._begun[attributes["startedEventId"]]
                 self._settle(invocation, state, event)
             return
         self._note_drift(invocation, event)
         if state in _BEGUN:
-            self._begun[event.id] = invocation
+            self._begun[event_id] = invocation
             return
         self._settle(invocation, state, event)
-        if invocation.kind is Kind.CLOSE and state is State.FAILED:
+        if kind is Kind.CLOSE and state is State.FAILED:
             self._ask_again(invocation)
 
-    def _match(self, event: HistoryEvent, answer: Answer, match_id: str, name: Any) -> Invocation:
-        """Take the invocation that an event answers out of the outbox (contract 6)."""
-        match_id = self._matching_id(answer.kind, match_id)
-        invocation = self._outbox.pop((answer.kind, match_id, answer.cancels), None)
-        if invocation is None and event.type == "TimerStarted" and not self._response.has_rules:
-            invocation = self._withdrawn.pop(match_id, None)
-        if invocation is None:
+    def _mismatch(self, event: HistoryEvent, found: Invocation | None, match_id: str, name: Any) -> Invocation:
+        """
+        Deal with an event that answers nothing owed, or something of another name.
+
+        Returns:
+            The one thing that may be meant: a timer of 2.0.0, which was sent although nothing waited for it any more.
+
+        Raises:
+            NondeterminismException: anything else (contract 6).
+        """
+        if found is None and event.type == "TimerStarted" and self._is_of_2_0_0():
+            found = self._withdrawn.pop(match_id, None)
+            if found is not None:
+                return found
+        if found is None:
             raise self._unasked(event, match_id, name)
-        if name is not None and name != invocation.name:
-            raise NondeterminismException(
-                _describe(event, match_id, name),
-                str(invocation),
-                event_id=event.id,
-                where=format_where(invocation.where) or self._locate(),
-            )
-        return invocation
+        raise NondeterminismException(
+            _describe(event, match_id, name),
+            str(found),
+            event_id=event.id,
+            where=format_place(found.where) or self._locate(),
+        )
 
     def _on_outcome(self, event: HistoryEvent) -> None:
         attributes = event.attributes
@@ -306,14 +321,6 @@ class Replayer:
             )
         self._settle(invocation, invocation.step(event.type), event)
 
-    def _on_fact(self, event: HistoryEvent) -> None:
-        began_at = event.attributes[FACTS[event.type]]
-        if began_at not in self._begun:
-            raise HistoryException(
-                f"history is not sound: {event.type} at event {event.id} names event {began_at}, and nothing is open from there.",
-                event_id=event.id,
-            )
-
     def _on_reserved(self, event: HistoryEvent, name: str) -> None:
         """The engine's own ids match nothing an author asked for; they say what kind of response this was."""
         if name.startswith(MORE):
@@ -325,9 +332,8 @@ class Replayer:
 
     # -- the books ----------------------------------------------------------------------------------------------------
 
-    def _settle(self, invocation: Invocation, state: State, event: HistoryEvent) -> None:
-        invocation.outcome = outcome_of(event.type, state, event.attributes)
-        invocation.settled_at = event.id
+    def _settle(self, invocation: Invocation, outcome: State, event: HistoryEvent) -> None:
+        invocation.settle(event, outcome)
         self._settled.append(invocation)
 
     def _ask_again(self, invocation: Invocation) -> None:
@@ -339,16 +345,16 @@ class Replayer:
     def _settle_accounts(self) -> None:
         """At the end of a batch: of the response in it nothing may be left that it should have held."""
         response = self._response
-        if response.event_id is not None:
+        if response.completed is not None:
             left = [(key, inv) for key, inv in self._outbox.items() if inv.owed_in < self.batch]
             if left and not self._stays_owed(response, [inv for _, inv in left]):
                 for key, invocation in left:
                     if not (key[2] and invocation.cancel_optional):
                         raise NondeterminismException(
-                            f"no decision for it in the response at event {response.event_id}",
+                            f"no decision for it in the response at event {response.completed.id}",
                             str(invocation),
-                            event_id=response.event_id,
-                            where=format_where(invocation.where),
+                            event_id=response.completed.id,
+                            where=format_place(invocation.where),
                         )
                     del self._outbox[key]
         for invocation in self._pointless:
@@ -372,13 +378,15 @@ class Replayer:
         decision = invocation.decision
         asked_for = decision[DECISION_ATTRIBUTES[decision["decisionType"]]]
         recorded = event.attributes
-        for what in DRIFTS[invocation.kind]:
-            asked = asked_for.get(what)
-            held = recorded.get(what)
-            if asked == held or (asked is None and what != "input") or event.type not in _REPEATING:
-                continue
-            if what in _JSON and _same_json(asked, held):
-                continue
+        for what, asked in asked_for.items():
+            if recorded.get(what) != asked and what in DRIFTS:
+                self._note_difference(invocation, event, what, asked)
+        if "input" in recorded and "input" not in asked_for:
+            self._note_difference(invocation, event, "input", None)
+
+    def _note_difference(self, invocation: Invocation, event: HistoryEvent, what: str, asked: Any) -> None:
+        held = event.attributes.get(what)
+        if event.type in REPEATING and not (what in _JSON and _same_json(asked, held)):
             self.drifts.append(Drift(event.id, str(invocation), what, held, asked, invocation.where))
 
     def _note_own_signal(self, signal_name: str) -> None:
@@ -386,16 +394,18 @@ class Replayer:
         if name != signal_name and name in self._recorded:
             self._recorded[name] = self._recorded[name]._replace(with_signal=True)
 
-    def _matching_id(self, kind: Kind, id: str) -> str:
-        """Children are matched without the run's prefix, which 2.0.0 did not write."""
-        return id.removeprefix(self.child_prefix) if kind is Kind.CHILD else id
+    def _is_of_2_0_0(self) -> bool:
+        """Tell whether the response in this batch was sent without a rules number."""
+        completed = self._response.completed
+        context = completed.attributes.get("executionContext") if completed is not None else None
+        return not (context or "").startswith(RULES_PREFIX)
 
     def _unasked(self, event: HistoryEvent, match_id: str, name: Any) -> NondeterminismException:
         """An event without its request: name what the code asks for instead, if anything."""
         due = [invocation for invocation in self._outbox.values() if invocation.owed_in < self.batch]
         kind = ANSWERS[event.type].kind
         instead = next((inv for inv in due if inv.kind is kind), due[0] if due else None)
-        where = format_where(instead.where) if instead else None
+        where = format_place(instead.where) if instead else None
         return NondeterminismException(
             _describe(event, match_id, name),
             str(instead) if instead else None,
@@ -407,27 +417,13 @@ class Replayer:
 class _Response:
     """What one batch shows of the response before it."""
 
-    __slots__ = ("answered", "event_id", "has_more", "has_rules", "is_parked")
+    completed: HistoryEvent | None = None
+    has_more = False
+    is_parked = False
 
     def __init__(self) -> None:
-        self.event_id: int | None = None
         self.answered: list[Invocation] = []
-        self.has_more = False
-        self.has_rules = False
-        self.is_parked = False
 
-
-_REPEATING = frozenset(
-    {
-        "LambdaFunctionScheduled",
-        "ActivityTaskScheduled",
-        "TimerStarted",
-        "StartChildWorkflowExecutionInitiated",
-        "SignalExternalWorkflowExecutionInitiated",
-        "WorkflowExecutionCompleted",
-    }
-)
-"""The events that repeat what the decision said; a failed one does not."""
 
 _BEGUN = frozenset({State.OPEN, State.CANCELING})
 
@@ -436,7 +432,6 @@ _JSON = frozenset({"input", "result"})
 _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
     **dict.fromkeys(ANSWERS, Replayer._on_answer),
     **dict.fromkeys(OUTCOMES, Replayer._on_outcome),
-    **dict.fromkeys(FACTS, Replayer._on_fact),
     "StartChildWorkflowExecutionFailed": Replayer._on_child_start_failed,
     "WorkflowExecutionStarted": Replayer._on_started,
     "WorkflowExecutionCancelRequested": Replayer._on_cancel_requested,
@@ -444,24 +439,15 @@ _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
 }
 
 
-def format_where(where: Where | None) -> str | None:
-    """Write a place in code as ``file:line in function``."""
-    return None if where is None else f"{where[0]}:{where[1]} in {where[2]}"
-
-
 def execution_context(text: str = "") -> str:
     """Return the execution context of a response: the rules number first, then what is for people."""
     return f"{RULES_PREFIX}{RULES}\n{text}" if text else f"{RULES_PREFIX}{RULES}"
 
 
-def _has_rules(event: HistoryEvent) -> bool:
-    return (event.attributes.get("executionContext") or "").startswith(RULES_PREFIX)
-
-
 def _rules_of(event: HistoryEvent) -> int:
-    if not _has_rules(event):
+    context: str = event.attributes.get("executionContext") or ""
+    if not context.startswith(RULES_PREFIX):
         return RULES
-    context: str = event.attributes["executionContext"]
     number = context[len(RULES_PREFIX) :].split("\n", 1)[0].strip()
     if number != str(RULES):
         raise DeciderException(

@@ -201,26 +201,40 @@ CLOSES: Final[dict[str, str]] = {
 }
 """The events that answer a closing decision, and which decision that is: its name in matching."""
 
-DRIFTS: Final[dict[Kind, tuple[str, ...]]] = {
-    Kind.LAMBDA: ("input", "startToCloseTimeout"),
-    Kind.ACTIVITY: (
+DRIFTS: Final = frozenset(
+    {
         "input",
+        "result",
+        "startToFireTimeout",
         "startToCloseTimeout",
         "scheduleToStartTimeout",
         "scheduleToCloseTimeout",
         "heartbeatTimeout",
-    ),
-    Kind.TIMER: ("startToFireTimeout",),
-    Kind.CHILD: ("input", "executionStartToCloseTimeout", "taskStartToCloseTimeout"),
-    Kind.MARKER: (),
-    Kind.SIGNAL: ("input",),
-    Kind.CLOSE: ("result",),
-}
-"""What an event repeats of its decision and matching does not look at: a difference is drift (contract 6)."""
+        "executionStartToCloseTimeout",
+        "taskStartToCloseTimeout",
+    }
+)
+"""What matching does not look at: where an event repeats it otherwise than it is asked, that is drift (contract 6)."""
 
-FACTS: Final[dict[str, str]] = {
-    "LambdaFunctionStarted": "scheduledEventId",
-    "ActivityTaskStarted": "scheduledEventId",
-    "ChildWorkflowExecutionStarted": "initiatedEventId",
-}
-"""Events that change no state; the attribute must still name an event that began something."""
+REPEATING: Final = frozenset(
+    {
+        "LambdaFunctionScheduled",
+        "ActivityTaskScheduled",
+        "TimerStarted",
+        "StartChildWorkflowExecutionInitiated",
+        "SignalExternalWorkflowExecutionInitiated",
+        "WorkflowExecutionCompleted",
+    }
+)
+"""The events that repeat what their decision said; a failed one does not."""
+
+SILENT: Final = frozenset(
+    {
+        "DecisionTaskScheduled",
+        "DecisionTaskTimedOut",
+        "LambdaFunctionStarted",
+        "ActivityTaskStarted",
+        "ChildWorkflowExecutionStarted",
+    }
+)
+"""The events that say nothing to a replay: frames of decision tasks, and facts that change no state."""
