@@ -1,1 +1,81 @@
-"""Durable workflows as plain synchronous Python, on Amazon Simple Workflow Service."""
+"""
+Durable workflows as plain synchronous Python, on Amazon Simple Workflow Service.
+
+Everything public is here; what a run offers its code is on ``self.swf``.
+"""
+
+import logging
+import sys
+from types import ModuleType
+
+from .activities import Activity, activity
+from .descriptors import ActivityDescriptor, ChildWorkflowDescriptor, LambdaDescriptor
+from .exceptions import (
+    DeciderException,
+    HistoryException,
+    InvocationCanceledException,
+    InvocationException,
+    InvocationFailedException,
+    InvocationTimedOutException,
+    NondeterminismException,
+    NotInWorkflowException,
+    PyflowException,
+    SerializationException,
+    ServiceFault,
+    WaitTimedOutException,
+    WorkflowBlockedException,
+    WorkflowCanceledException,
+    WorkflowFailedException,
+)
+from .executions import WorkflowStatus, get_workflow_status, start_workflow
+from .future import Future
+from .worker.activities import ActivityWorker
+from .worker.decider import Decider, poll_for_executions
+from .workflow import Workflow, WorkflowInvocationHelper
+
+__all__ = [
+    "Activity",
+    "ActivityDescriptor",
+    "ActivityWorker",
+    "ChildWorkflowDescriptor",
+    "Decider",
+    "DeciderException",
+    "Future",
+    "HistoryException",
+    "InvocationCanceledException",
+    "InvocationException",
+    "InvocationFailedException",
+    "InvocationTimedOutException",
+    "LambdaDescriptor",
+    "NondeterminismException",
+    "NotInWorkflowException",
+    "PyflowException",
+    "SerializationException",
+    "ServiceFault",
+    "WaitTimedOutException",
+    "Workflow",
+    "WorkflowBlockedException",
+    "WorkflowCanceledException",
+    "WorkflowFailedException",
+    "WorkflowStatus",
+    "activity",
+    "get_workflow_status",
+    "logger",
+    "poll_for_executions",
+    "start_workflow",
+]
+
+logger = logging.getLogger("pyflow")
+"""The logger of everything that pyflow itself has to say."""
+
+# pyflow 2.0.0's module names, and what each held. exceptions, future and workflow are modules still.
+_MODULES_OF_2_0_0 = {
+    "decider": (Decider, WorkflowStatus, get_workflow_status, poll_for_executions, start_workflow),
+    "invocation_descriptors": (ActivityDescriptor, ChildWorkflowDescriptor, LambdaDescriptor),
+    "workflow_invocation_helper": (WorkflowInvocationHelper,),
+}
+for _name, _members in _MODULES_OF_2_0_0.items():
+    _module = ModuleType(f"{__name__}.{_name}", "A module name of pyflow 2.0.0; what it holds is on ``pyflow``.")
+    _module.__dict__.update({_member.__name__: _member for _member in _members})
+    sys.modules[_module.__name__] = globals()[_name] = _module
+del _name, _members, _module

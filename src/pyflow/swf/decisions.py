@@ -23,11 +23,12 @@ CLOSING: Final = frozenset(
 """The decisions that close an execution: at most one a response, and last."""
 
 
-def _decision(kind: str, **attributes: Any) -> Decision:
-    return {
-        "decisionType": kind,
-        DECISION_ATTRIBUTES[kind]: {name: value for name, value in attributes.items() if value is not None},
-    }
+def _decision(kind: str, attributes: dict[str, Any], **optional: Any) -> Decision:
+    # Most options of most decisions are left out, and every replay passes here: so no dict is built to be thrown away.
+    for name, value in optional.items():
+        if value is not None:
+            attributes[name] = value  # noqa: PERF403 - faster than a comprehension and an update for the few that are given
+    return {"decisionType": kind, DECISION_ATTRIBUTES[kind]: attributes}
 
 
 def _type(name: str, version: str) -> dict[str, str]:
@@ -49,8 +50,7 @@ def schedule_lambda_function(
     """Run a Lambda function."""
     return _decision(
         "ScheduleLambdaFunction",
-        id=id,
-        name=name,
+        {"id": id, "name": name},
         input=input,
         startToCloseTimeout=start_to_close_timeout,
         control=control,
@@ -74,8 +74,7 @@ def schedule_activity_task(
     """Put an activity task on a task list."""
     return _decision(
         "ScheduleActivityTask",
-        activityId=activity_id,
-        activityType=_type(name, version),
+        {"activityId": activity_id, "activityType": _type(name, version)},
         input=input,
         control=control,
         taskList=_task_list(task_list),
@@ -89,22 +88,22 @@ def schedule_activity_task(
 
 def request_cancel_activity_task(activity_id: str) -> Decision:
     """Ask for an activity task's cancellation."""
-    return _decision("RequestCancelActivityTask", activityId=activity_id)
+    return _decision("RequestCancelActivityTask", {"activityId": activity_id})
 
 
 def start_timer(timer_id: str, start_to_fire_timeout: str, *, control: str | None = None) -> Decision:
     """Start a timer."""
-    return _decision("StartTimer", timerId=timer_id, startToFireTimeout=start_to_fire_timeout, control=control)
+    return _decision("StartTimer", {"timerId": timer_id, "startToFireTimeout": start_to_fire_timeout}, control=control)
 
 
 def cancel_timer(timer_id: str) -> Decision:
     """Cancel a timer."""
-    return _decision("CancelTimer", timerId=timer_id)
+    return _decision("CancelTimer", {"timerId": timer_id})
 
 
 def record_marker(name: str, *, details: str | None = None) -> Decision:
     """Write a marker into the history."""
-    return _decision("RecordMarker", markerName=name, details=details)
+    return _decision("RecordMarker", {"markerName": name}, details=details)
 
 
 def start_child_workflow_execution(
@@ -125,8 +124,7 @@ def start_child_workflow_execution(
     """Start a child workflow execution."""
     return _decision(
         "StartChildWorkflowExecution",
-        workflowId=workflow_id,
-        workflowType=_type(name, version),
+        {"workflowId": workflow_id, "workflowType": _type(name, version)},
         input=input,
         control=control,
         taskList=_task_list(task_list),
@@ -150,8 +148,7 @@ def signal_external_workflow_execution(
     """Signal another execution, or this one."""
     return _decision(
         "SignalExternalWorkflowExecution",
-        workflowId=workflow_id,
-        signalName=signal_name,
+        {"workflowId": workflow_id, "signalName": signal_name},
         runId=run_id,
         input=input,
         control=control,
@@ -163,23 +160,23 @@ def request_cancel_external_workflow_execution(
 ) -> Decision:
     """Ask another execution to cancel."""
     return _decision(
-        "RequestCancelExternalWorkflowExecution", workflowId=workflow_id, runId=run_id, control=control
+        "RequestCancelExternalWorkflowExecution", {"workflowId": workflow_id}, runId=run_id, control=control
     )
 
 
 def complete_workflow_execution(*, result: str | None = None) -> Decision:
     """Close this execution as COMPLETED."""
-    return _decision("CompleteWorkflowExecution", result=result)
+    return _decision("CompleteWorkflowExecution", {}, result=result)
 
 
 def fail_workflow_execution(*, reason: str | None = None, details: str | None = None) -> Decision:
     """Close this execution as FAILED."""
-    return _decision("FailWorkflowExecution", reason=reason, details=details)
+    return _decision("FailWorkflowExecution", {}, reason=reason, details=details)
 
 
 def cancel_workflow_execution(*, details: str | None = None) -> Decision:
     """Close this execution as CANCELED."""
-    return _decision("CancelWorkflowExecution", details=details)
+    return _decision("CancelWorkflowExecution", {}, details=details)
 
 
 def continue_as_new_workflow_execution(
@@ -197,6 +194,7 @@ def continue_as_new_workflow_execution(
     """Close this execution as CONTINUED_AS_NEW and start its successor."""
     return _decision(
         "ContinueAsNewWorkflowExecution",
+        {},
         input=input,
         workflowTypeVersion=workflow_type_version,
         taskList=_task_list(task_list),

@@ -42,9 +42,7 @@ def render(model: dict[str, Any]) -> str:
         for name, op in sorted(model["operations"].items())
     }
     events = _attribute_members(shapes["HistoryEvent"]["members"], shapes["EventType"]["enum"], "EventAttributes")
-    decisions = _attribute_members(
-        shapes["Decision"]["members"], shapes["DecisionType"]["enum"], "DecisionAttributes"
-    )
+    decisions = _attribute_members(shapes["Decision"]["members"], shapes["DecisionType"]["enum"], "DecisionAttributes")
     parts = {
         "API_VERSION: Final": model["metadata"]["apiVersion"],
         "TARGET_PREFIX: Final": model["metadata"]["targetPrefix"],
@@ -58,7 +56,7 @@ def render(model: dict[str, Any]) -> str:
 
 
 def _shape(shape: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: shape[key] for key in ("type", "min", "max") if key in shape}
+    kept: dict[str, Any] = {key: shape[key] for key in ("type", "min", "max") if key in shape}
     if "enum" in shape:
         kept["enum"] = tuple(shape["enum"])
     if "members" in shape:

@@ -1,0 +1,160 @@
+"""
+Fibers: the only place that knows greenlets.
+
+A fiber runs plain synchronous code until that code must wait; ``suspend`` then switches to whoever resumed it, and the
+code's own frames stay as they are until the next ``resume``. Rules that keep this safe:
+
+- One thread owns a fiber from birth to close; another thread, or a forked child, is refused.
+- The parent is set at every resume: control always goes back to the caller of ``resume``, wherever that is.
+- It starts in a copy of the caller's context, so that context variables set inside stay inside.
+- Closing is never left to the garbage collector, which would run ``finally`` bodies on the stack of whoever dropped the last
+  reference. ``close`` throws FiberClosed, a bounded number of times; code that swallows it every time is set aside.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from contextvars import copy_context
+from threading import get_ident
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from greenlet import getcurrent, greenlet
+
+from .replay.invocations import format_place
+
+__all__ = ["Fiber", "FiberClosed", "caller", "current", "getcurrent"]
+
+logger = logging.getLogger("pyflow")
+
+CLOSE_ATTEMPTS_MAX: Final = 5
+ABANDONED_MAX: Final = 1_000
+PACKAGE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with code objects' file names, which are str
+
+_abandoned: list["Fiber"] = []
+_fork_generation = 0
+
+
+def _count_fork() -> None:
+    global _fork_generation  # noqa: PLW0603 - one number a process, written only in the child of a fork
+    _fork_generation += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
+class FiberClosed(BaseException):
+    """
+    Ends workflow code that is being closed: the run left this process's memory, nothing is wrong with the workflow.
+
+    If you see this in your own ``except`` clause: it is caught by ``except BaseException`` or a bare ``except``; write
+    ``except Exception`` instead, or raise it again. Whatever the code asks of pyflow from here on raises it anew.
+    """
+
+
+class Fiber(greenlet):
+    """
+    One run of a function that can park itself.
+
+    Args:
+        function: called without arguments, in the fiber, at the first resume.
+        owner: whatever the code inside should find through ``current()``.
+    """
+
+    def __init__(self, function: Callable[[], None], owner: Any) -> None:
+        super().__init__(self._body)
+        self.gr_context = copy_context()
+        self.owner = owner
+        self.closing = False
+        self._function = function
+        self._thread_id = get_ident()
+        self._generation = _fork_generation
+
+    def _body(self) -> None:
+        try:
+            self._function()
+        except FiberClosed:
+            if not self.closing:
+                raise
+
+    def resume(self, error: BaseException | None = None) -> None:
+        """
+        Let the code run until it waits again or ends.
+
+        Args:
+            error: raised at the wait where the code stands; None: the wait returns.
+
+        Raises:
+            RuntimeError: another thread or another process owns the fiber.
+            BaseException: what the code let out.
+        """
+        if get_ident() != self._thread_id or self._generation != _fork_generation:
+            self._refuse_stranger()
+        self.parent = getcurrent()
+        if error is None:
+            self.switch()
+        else:
+            self.throw(error)
+
+    def suspend(self) -> None:
+        """Park the code; called from inside. Returns, or raises what ``resume`` is given, when it is resumed."""
+        if self.closing:
+            raise FiberClosed
+        self.parent.switch()  # type: ignore[union-attr] # resume has set it
+
+    def close(self) -> None:
+        """
+        End parked code: its ``finally`` and ``with`` bodies run now, with nothing left for them to ask of pyflow.
+
+        What code raises on its way out is logged, not raised. Code that survives five times is set aside for good.
+
+        Raises:
+            RuntimeError: another thread or another process owns the fiber.
+        """
+        if self.dead:
+            return
+        if get_ident() != self._thread_id or self._generation != _fork_generation:
+            self._refuse_stranger()
+        self.closing = True
+        for _ in range(CLOSE_ATTEMPTS_MAX):
+            self.parent = getcurrent()
+            try:
+                self.throw(FiberClosed())
+            except Exception:
+                logger.warning("workflow code raised while its fiber was closed", exc_info=True)
+            if self.dead:
+                return
+        if len(_abandoned) < ABANDONED_MAX:
+            _abandoned.append(self)
+        logger.error(
+            "workflow code at %s swallowed its closing %d times and is set aside with what it holds; "
+            "catch Exception there, not BaseException, and do not wait in a finally",
+            format_place(self.where()),
+            CLOSE_ATTEMPTS_MAX,
+        )
+
+    def where(self) -> tuple[CodeType, int] | None:
+        """Return the innermost place of the author's where the code is parked; see ``caller``."""
+        return caller(self.gr_frame)
+
+    def _refuse_stranger(self) -> None:
+        raise RuntimeError(
+            "a run's fiber is used by one thread of one process from its start to its close; "
+            "this is another thread, or a process forked since"
+        )
+
+
+def current() -> Fiber | None:
+    """Return the fiber whose code is calling, or None outside of any."""
+    here = getcurrent()
+    return here if isinstance(here, Fiber) else None
+
+
+def caller(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    """Return the code object and the instruction of the nearest frame, from ``frame`` outwards, that is not pyflow's own."""
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(PACKAGE):
+            return code, frame.f_lasti
+        frame = frame.f_back
+    return None

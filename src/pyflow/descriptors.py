@@ -1,0 +1,156 @@
+"""
+Descriptors: class attributes of a workflow that name something remote, and give a future when called.
+
+They are called with no argument (no input), one positional argument (that value is the input), or keywords (the input is an
+object of them).
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, Self, overload
+
+from .exceptions import InvocationException
+from .future import InvocationFuture
+
+__all__ = ["ActivityDescriptor", "ChildWorkflowDescriptor", "LambdaDescriptor"]
+
+Duration = float | str | timedelta | None
+Call = Callable[..., InvocationFuture[Any]]
+
+
+class _Descriptor:
+    """On the class: the descriptor itself. On an instance: a function that invokes what it names."""
+
+    _noun: str
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Any, owner: type | None = None) -> Call: ...
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else partial(self._call, instance)
+
+    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+        if len(args) > 1 or (args and kwargs):
+            raise InvocationException(
+                f"{self._noun} takes one positional argument or keywords, not both and not several: {self!r} "
+                f"was called with {len(args)} positional and {len(kwargs)} keyword arguments"
+            )
+        return self._invoke(instance.swf, args[0] if args else kwargs or None)
+
+    def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
+        raise NotImplementedError
+
+
+class LambdaDescriptor(_Descriptor):
+    """
+    A Lambda function.
+
+    Args:
+        function_name: its name or ARN, up to 64 characters.
+        timeout: start to close, in seconds, 1 to 900; None: SWF's 900.
+
+    Source:
+        SWF API Reference, ScheduleLambdaFunctionDecisionAttributes.
+    """
+
+    _noun = "a Lambda function"
+
+    def __init__(self, function_name: str, timeout: Duration = None) -> None:
+        self.function_name = function_name
+        self.timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"LambdaDescriptor({self.function_name!r})"
+
+    def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
+        future: InvocationFuture[Any] = swf.invoke_lambda(self.function_name, input_arg, timeout=self.timeout)
+        return future
+
+
+class ActivityDescriptor(_Descriptor):
+    """
+    An activity type, whoever implements it.
+
+    Args:
+        activity_name, activity_version: the registered type.
+        timeout: start to close, in seconds; None: the type's default.
+        task_list: the name of the list its workers poll; None: the type's default.
+
+    Source:
+        SWF API Reference, ScheduleActivityTaskDecisionAttributes.
+    """
+
+    _noun = "an activity"
+
+    def __init__(
+        self, activity_name: str, activity_version: str, timeout: Duration = None, task_list: str | None = None
+    ) -> None:
+        self.activity_name = activity_name
+        self.activity_version = activity_version
+        self.timeout = timeout
+        self.task_list = task_list
+
+    def __repr__(self) -> str:
+        return f"ActivityDescriptor({self.activity_name!r}, {self.activity_version!r})"
+
+    def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
+        future: InvocationFuture[Any] = swf.invoke_activity(
+            self.activity_name,
+            self.activity_version,
+            input_arg=input_arg,
+            timeout=self.timeout,
+            task_list=self.task_list,
+        )
+        return future
+
+
+class ChildWorkflowDescriptor(_Descriptor):
+    """
+    A workflow type, started as a child.
+
+    Args:
+        workflow_name, workflow_version: the registered type.
+        child_policy: what becomes of the child's own children if it is terminated or times out: ``TERMINATE``,
+            ``REQUEST_CANCEL`` or ``ABANDON``; None: the type's default.
+        lambda_role: the IAM role of its Lambda functions; None: the parent's.
+        task_list: the name of the list its deciders poll; None: the type's default.
+        execution_start_to_close_timeout: in seconds; None: the type's default.
+
+    Source:
+        SWF API Reference, StartChildWorkflowExecutionDecisionAttributes.
+    """
+
+    _noun = "a child workflow"
+
+    def __init__(
+        self,
+        workflow_name: str,
+        workflow_version: str,
+        child_policy: str | None = None,
+        lambda_role: str | None = None,
+        task_list: str | None = None,
+        execution_start_to_close_timeout: Duration = None,
+    ) -> None:
+        self.workflow_name = workflow_name
+        self.workflow_version = workflow_version
+        self.child_policy = child_policy
+        self.lambda_role = lambda_role
+        self.task_list = task_list
+        self.execution_start_to_close_timeout = execution_start_to_close_timeout
+
+    def __repr__(self) -> str:
+        return f"ChildWorkflowDescriptor({self.workflow_name!r}, {self.workflow_version!r})"
+
+    def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
+        future: InvocationFuture[Any] = swf.invoke_child_workflow(
+            self.workflow_name,
+            self.workflow_version,
+            input_arg=input_arg,
+            child_policy=self.child_policy,
+            lambda_role=self.lambda_role,
+            task_list=self.task_list,
+            execution_start_to_close_timeout=self.execution_start_to_close_timeout,
+        )
+        return future

@@ -1,0 +1,248 @@
+"""
+Futures, and the waits on them.
+
+A future settles when its run applies the event that answers it; a wait parks the calling fiber until then. A wait on
+something settled never switches (contract 2), and only a wait lets history advance.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Generic, Protocol, TypeVar
+
+from .converter import JSON
+from .exceptions import (
+    InvocationCanceledException,
+    InvocationException,
+    InvocationFailedException,
+    InvocationTimedOutException,
+)
+from .replay.invocations import Failure, Invocation
+from .replay.tables import State
+
+__all__ = ["Future", "InvocationFuture", "WrappedFuture"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Host(Protocol):
+    """The run that futures belong to."""
+
+    def enter(self) -> None:
+        """Raise NotInWorkflowException unless this run's own fiber is calling."""
+
+    def park(self, wait: "Wait") -> None:
+        """Suspend the calling fiber until the wait is woken."""
+
+    def wake(self, wait: "Wait", event_id: int) -> None:
+        """Make the fiber of a wait ready."""
+
+
+class Wait:
+    """
+    What a parked fiber waits for: so many futures to settle, or the timer beside them.
+
+    ``missing`` counts those still to come; ``fiber`` is set by the run that parks it.
+    """
+
+    __slots__ = ("fiber", "host", "missing", "timer")
+
+    def __init__(self, host: Host, missing: int, timer: "Future[Any] | None" = None) -> None:
+        self.host = host
+        self.missing = missing
+        self.timer = timer
+        self.fiber: Any = None
+
+    def notify(self, future: "Future[Any]", event_id: int) -> None:
+        """Count a settled future."""
+        self.missing -= 1
+        if self.missing == 0 or future is self.timer:
+            self.host.wake(self, event_id)
+
+
+class Future(Generic[T_co]):
+    """
+    The result of something asked for, now or later.
+
+    ``done``, ``succeeded``, ``failed`` and ``exception`` tell what is known and never advance history; ``result`` waits.
+    """
+
+    _state: State | None = None
+    _failure: Failure | None = None
+    _order = 0
+    _value: Any = None
+    _waits: tuple[Wait, ...] = ()
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @property
+    def done(self) -> bool:
+        """True once the outcome is known, whatever it is."""
+        return self._state is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """True if it is done and has a result."""
+        return self._state is State.SUCCEEDED
+
+    @property
+    def failed(self) -> bool:
+        """True if it is done and has no result: it failed, timed out or was canceled."""
+        return self._state is not None and self._state is not State.SUCCEEDED
+
+    @property
+    def exception(self) -> InvocationException | None:
+        """What ``result`` raises, as a new object each time; None unless ``failed``."""
+        if not self.failed:
+            return None
+        failure = self._failure or Failure()
+        if self._state is State.TIMED_OUT:
+            return InvocationTimedOutException(
+                f"InvocationStep {self._who()!r} timed out", failure.details, timeout_type=failure.timeout_type
+            )
+        kind = InvocationCanceledException if self._state is State.CANCELED else InvocationFailedException
+        return kind(failure.reason, failure.details, cause=failure.cause)
+
+    def result(self) -> T_co:
+        """
+        Wait until it is done and give the result.
+
+        Returns:
+            What the other side returned, decoded from JSON.
+
+        Raises:
+            InvocationTimedOutException, InvocationFailedException, InvocationCanceledException: it did not succeed.
+            WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
+            NotInWorkflowException: called outside the workflow's own fiber.
+        """
+        self._host.enter()
+        if self._state is None:
+            wait = Wait(self._host, 1)
+            self._waits += (wait,)
+            self._host.park(wait)
+        if self._state is State.SUCCEEDED:
+            return self._value  # type: ignore[no-any-return]
+        error = self.exception
+        assert error is not None
+        raise error
+
+    def _settle(self, outcome: State, result: str | None, failure: Failure | None, order: int, event_id: int) -> None:
+        """Take the outcome and wake who waits. ``order`` is this future's place among all settled ones of the run."""
+        self._state = outcome
+        self._failure = failure
+        self._order = order
+        if result is not None:
+            try:
+                self._value = self._read(JSON.decode(result))
+            except ValueError as error:
+                self._state = State.FAILED
+                self._failure = Failure("Decoding the result failed", str(error))
+        waits, self._waits = self._waits, ()
+        for wait in waits:
+            wait.notify(self, event_id)
+
+    def _read(self, value: Any) -> Any:
+        """Turn the decoded result into the value; a subclass may turn it into a failure instead."""
+        return value
+
+    def _who(self) -> str:
+        return "it"
+
+
+class InvocationFuture(Future[T_co]):
+    """The future of an invocation, which SWF knows by an id."""
+
+    def __init__(self, host: Host, invocation: Invocation) -> None:
+        self._host = host
+        self.invocation = invocation
+
+    @property
+    def invocation_id(self) -> str:
+        """The id under which SWF recorded it."""
+        return self.invocation.id
+
+    def _who(self) -> str:
+        return self.invocation.id
+
+
+class WrappedFuture(Future[T_co]):
+    """A future that stands for another; subclasses change what they override. Kept from pyflow 2.0.0."""
+
+    def __init__(self, base_future: Future[T_co]) -> None:
+        super().__init__(base_future._host)
+        self._base = base_future
+
+    @property
+    def done(self) -> bool:
+        """As the wrapped future."""
+        return self._base.done
+
+    @property
+    def succeeded(self) -> bool:
+        """As the wrapped future."""
+        return self._base.succeeded
+
+    @property
+    def failed(self) -> bool:
+        """As the wrapped future."""
+        return self._base.failed
+
+    @property
+    def exception(self) -> InvocationException | None:
+        """As the wrapped future."""
+        return self._base.exception
+
+    def result(self) -> T_co:
+        """As the wrapped future."""
+        return self._base.result()
+
+
+def flatten(futures: Iterable[Any]) -> list[Future[Any]]:
+    """
+    Return the futures in any nest of iterables, each once, in the order they are met.
+
+    Raises:
+        TypeError: something in there is neither a future nor an iterable.
+    """
+    found: dict[int, Future[Any]] = {}
+    for item in futures:
+        if isinstance(item, Future):
+            found.setdefault(id(item), item)
+        elif isinstance(item, Iterable) and not isinstance(item, (str, bytes)):
+            for inner in flatten(item):
+                found.setdefault(id(inner), inner)
+        else:
+            raise TypeError(f"a wait takes futures and iterables of futures, not {item!r}")
+    return list(found.values())
+
+
+def wait_for(host: Host, futures: list[Future[Any]], *, all_of_them: bool, timer: Future[Any] | None = None) -> bool:
+    """
+    Park until all, or any, of the futures are done, or the timer is.
+
+    Returns:
+        True if the futures are; False if only the timer is.
+    """
+    bases = list({id(base): base for base in map(_base, futures)}.values())
+    open_ones = [future for future in bases if not future.done]
+    missing = len(open_ones) if all_of_them else min(1, len(bases)) - (len(bases) - len(open_ones))
+    if missing <= 0:
+        return True
+    if timer is not None and timer.done:
+        return False
+    wait = Wait(host, missing, timer)
+    for future in open_ones if timer is None else [*open_ones, timer]:
+        future._waits += (wait,)
+    host.park(wait)
+    still_open = sum(not future.done for future in open_ones)
+    return still_open == 0 if all_of_them else still_open < len(open_ones)
+
+
+def in_order_of_completion(futures: Iterable[Future[Any]]) -> list[Future[Any]]:
+    """Return those that are done, ordered by what settled them (contract 4)."""
+    return sorted((future for future in futures if future.done), key=lambda future: _base(future)._order)
+
+
+def _base(future: Future[Any]) -> Future[Any]:
+    while isinstance(future, WrappedFuture):
+        future = future._base
+    return future

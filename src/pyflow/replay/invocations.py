@@ -1,0 +1,124 @@
+"""
+An invocation: one thing that workflow code asked for, its decision, and its outcome.
+
+What a state brings about stands here: a requested one owes its decision, a canceling one owes a cancel, a settled one has an
+outcome.
+"""
+
+from types import CodeType
+from typing import Any, NamedTuple
+
+from pyflow.swf.decisions import Decision
+from pyflow.swf.events import HistoryEvent
+
+from .machine import unexpected
+from .tables import TABLES, Kind, State
+
+LAMBDA_RETRIES_MAX = 5
+"""How often 2.0.0 silently asked for a lambda again; its runs in flight hold such histories (rules 1)."""
+
+LAMBDA_RETRY_REASONS = frozenset({"SdkClientException", "ServiceException"})
+"""The failures of the Lambda service, not of the function, that 2.0.0 retried."""
+
+
+Place = tuple[CodeType, int]
+"""A place in code, as cheap as it can be noted: the code object and the offset of the instruction."""
+
+
+def format_place(place: Place | None) -> str | None:
+    """Write a place as ``file:line in function``."""
+    if place is None:
+        return None
+    code, offset = place
+    line = next((line for start, end, line in code.co_lines() if start <= offset < end), code.co_firstlineno)
+    return f"{code.co_filename}:{line} in {code.co_qualname}"
+
+
+class Failure(NamedTuple):
+    """How an invocation failed, as SWF tells it: each a text or None."""
+
+    reason: str | None = None
+    details: str | None = None
+    cause: str | None = None
+    timeout_type: str | None = None
+
+
+class Invocation:
+    """
+    One lambda, activity, timer, child workflow, recorded value, signal, or the close.
+
+    Attributes:
+        kind, id: what it is and the id it was asked under.
+        name: what must match besides: a function's name, ``{"name": ..., "version": ...}`` of a type, or None.
+        decision: the decision that asks for it.
+        where: the code object and the instruction that asked, or None.
+        order: the place of its decision among all that the run asked for.
+        owed_in: the number of the batch in whose response its decision is due.
+        cancel_optional: the engine cancels it by itself, and history may lack the cancel's event (contract 6).
+        state: where it stands.
+        outcome: once it is settled SUCCEEDED, FAILED, TIMED_OUT or CANCELED; else None.
+        result: the text that SWF recorded, where it succeeded with one.
+        failure: how it failed, where it did not succeed.
+        settled_at: the id of the event that settled it.
+        future: who wants to know; replay only carries it.
+    """
+
+    owed_in = 0
+    order = 0
+    cancel_optional = False
+    state = State.REQUESTED
+    outcome: State | None = None
+    result: str | None = None
+    failure: Failure | None = None
+    settled_at: int | None = None
+    retries = 0
+    future: Any = None
+
+    def __init__(self, kind: Kind, id: str, name: Any, decision: Decision, where: Place | None = None) -> None:
+        self.kind = kind
+        self.id = id
+        self.name = name
+        self.decision = decision
+        self.where = where
+        self.path: list[str] = []
+
+    def step(self, trigger: str) -> State:
+        """Take one step; raises TransitionError where the table has none."""
+        state = TABLES[self.kind].get((self.state, trigger))
+        if state is None:
+            raise unexpected(self.kind, self.id, self.state, trigger, self.path)
+        self.state = state
+        self.path.append(trigger)
+        return state
+
+    def settle(self, event: HistoryEvent, outcome: State) -> None:
+        """Take the outcome from the event that brought it."""
+        attributes = event.attributes
+        self.settled_at = event.id
+        self.outcome = outcome
+        if outcome is State.SUCCEEDED:
+            self.result = attributes.get("result")
+        elif event.type == "ChildWorkflowExecutionTerminated":
+            self.failure = Failure("Child workflow was terminated", cause="TERMINATED")
+        else:
+            cause = attributes.get("cause")
+            self.failure = Failure(
+                attributes.get("reason") or cause,
+                attributes.get("details") or attributes.get("message"),
+                cause,
+                attributes.get("timeoutType"),
+            )
+
+    def wants_retry(self, attributes: dict[str, Any]) -> bool:
+        """Tell whether 2.0.0's silent lambda retry applies to this failure."""
+        return (
+            self.kind is Kind.LAMBDA
+            and self.retries < LAMBDA_RETRIES_MAX
+            and attributes.get("reason") in LAMBDA_RETRY_REASONS
+        )
+
+    def __str__(self) -> str:
+        name = self.name
+        if isinstance(name, dict):
+            name = f"{name.get('name')} {name.get('version')}"
+        return f"{self.kind} {self.id}" + (f" ({name})" if name else "")

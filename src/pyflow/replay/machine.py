@@ -1,0 +1,32 @@
+"""What surrounds the tables: the error for a step they do not have, and pictures of them."""
+
+from collections.abc import Sequence
+
+from pyflow.exceptions import HistoryException
+
+from .tables import TABLES, Kind, State
+
+
+class TransitionError(HistoryException):
+    """An event came that the machine's table does not expect in its state; the message has the path that led there."""
+
+
+def unexpected(kind: Kind, id: str, state: State, trigger: str, path: Sequence[str]) -> TransitionError:
+    """Return the error for a step that a table does not have."""
+    way = " -> ".join(path) or "no step yet"
+    return TransitionError(
+        f"{kind} {id}: {trigger} is not expected while it is {state} (its path: {way}). "
+        f"The history does not hold together; fetch it whole and look at the events that name {id}."
+    )
+
+
+def diagram(kind: Kind) -> str:
+    """Draw a table as a Mermaid state diagram."""
+    edges = "\n".join(
+        f"    {_node(source)} --> {_node(target)}: {trigger}" for (source, trigger), target in TABLES[kind].items()
+    )
+    return f"stateDiagram-v2\n    [*] --> {_node(State.REQUESTED)}\n{edges}\n"
+
+
+def _node(state: State) -> str:
+    return state.replace(" ", "_")

@@ -1,0 +1,488 @@
+"""
+The replayer: what the code of one run asks, against what its history holds.
+
+How it works. Code asks, and each ask lands in the *outbox*: the decisions that are owed. A batch of history is applied event by
+event. An event that answers a decision (ActivityTaskScheduled, StartTimerFailed, ...) must find its invocation in the outbox and
+takes it out; an event that ends one (ActivityTaskCompleted, ...) names the event that began it. Behind the answers to a
+response nothing of that response may be left in the outbox. What is left when history ends is what must be sent.
+
+Three things are not tidy. Events may stand between a DecisionTaskStarted and its DecisionTaskCompleted, and they can make
+code owe something (a lambda asked for again) that this response could not hold yet: so each owed decision knows the batch it
+is due in. A cancel can become pointless after it was sent, before anyone knows whether it arrived: it is dropped only once the
+batch is over. And recorded values are read ahead, since code needs them at once.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from pyflow.exceptions import DeciderException, HistoryException, NondeterminismException
+from pyflow.swf import decisions as swf
+from pyflow.swf.decisions import Decision
+from pyflow.swf.events import HistoryEvent
+from pyflow.swf.model import DECISION_ATTRIBUTES
+
+from .batches import Batch
+from .invocations import Invocation, Place, format_place
+from .parking import PARK
+from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, REPEATING, SETTLED, Kind, State
+
+RULES: Final = 1
+"""The number of the replay rules that this code writes (contract 0)."""
+
+RULES_PREFIX: Final = "pyflow rules "
+RESERVED: Final = "pyflow."
+MORE: Final = "pyflow.more."
+
+DECISIONS_MAX: Final = 100
+"""Decisions in one response; AWS names no number, every framework for SWF keeps to this one."""
+
+RESPONSE_BYTES_MAX: Final = 900_000
+"""Of the 1 MB that a request may have with its headers."""
+
+_OutboxKey = tuple[Kind, str, bool]
+
+
+class Recorded(NamedTuple):
+    """
+    A recorded value, read ahead.
+
+    ``details`` is the marker's text. ``with_signal`` is true where 2.0.0 recorded it with a signal to itself: it then
+    settles where the marker stands, in the next batch.
+    """
+
+    details: str | None
+    with_signal: bool
+
+
+class Drift(NamedTuple):
+    """An input or duration that is not what history recorded: ``recorded`` and ``asked`` are texts or None."""
+
+    event_id: int
+    who: str
+    what: str
+    recorded: Any
+    asked: Any
+    where: Place | None
+
+
+class Replayer:
+    """
+    The state of one run, rebuilt from its history.
+
+    Args:
+        run_id: the run's id; it prefixes the ids of children (contract 3).
+        locate: gives ``file:line in function`` of where the code waits, for messages.
+
+    Attributes:
+        batch: the number of the batch that was applied last, from 1.
+        started_event_id, last_event_id: its DecisionTaskStarted, and the last event applied.
+        completed_up_to: the ``startedEventId`` of the last decision task known to be completed; 0 if none.
+        cancel_requested: ``(event id, cause)`` of the first cancel request, or None.
+        started: the attributes of WorkflowExecutionStarted.
+        drifts: what differed and does not matter for matching.
+    """
+
+    def __init__(self, run_id: str, *, locate: Callable[[], str | None] = lambda: None) -> None:
+        self.child_prefix = run_id.replace("+", "-").replace("/", "_").replace("=", "") + "."
+        self.batch = 0
+        self.started_event_id = 0
+        self.last_event_id = 0
+        self.completed_up_to = 0
+        self.cancel_requested: tuple[int, str | None] | None = None
+        self.started: dict[str, Any] = {}
+        self.drifts: list[Drift] = []
+        self._locate = locate
+        self._asked = 0
+        self._rules: int | None = None
+        self._outbox: dict[_OutboxKey, Invocation] = {}
+        self._begun: dict[int, Invocation] = {}
+        self._recorded: dict[str, Recorded] = {}
+        self._pointless: list[Invocation] = []
+        self._withdrawn: dict[str, Invocation] = {}
+        self._reserved_open: dict[int, str] = {}
+        self._more_count = 0
+        self._response = _Response()
+        self._settled: list[Invocation] = []
+
+    # -- what code does -----------------------------------------------------------------------------------------------
+
+    def ask(self, invocation: Invocation) -> None:
+        """Owe the decision of an invocation."""
+        self._asked += 1
+        invocation.order = self._asked
+        invocation.owed_in = self.batch
+        # Children are matched without the run's prefix, which 2.0.0 did not write.
+        match_id = invocation.id.removeprefix(self.child_prefix) if invocation.kind is Kind.CHILD else invocation.id
+        self._outbox[invocation.kind, match_id, False] = invocation
+
+    def cancel_timer(self, invocation: Invocation, *, optional: bool) -> None:
+        """
+        Take a timer back: unsent, it is never sent; open, its cancel is owed; settled, nothing.
+
+        Args:
+            invocation: the timer.
+            optional: the engine does this by itself, and history may lack the event (contract 6).
+        """
+        if invocation.state in SETTLED:
+            return
+        if invocation.step("cancel") is State.WITHDRAWN:
+            del self._outbox[Kind.TIMER, invocation.id, False]
+            if optional:
+                self._withdrawn[invocation.id] = invocation
+            return
+        invocation.cancel_optional = optional
+        invocation.owed_in = self.batch
+        self._outbox[Kind.TIMER, invocation.id, True] = invocation
+
+    def recorded(self, name: str) -> Recorded | None:
+        """Return the recorded value of that name if the history given so far holds it anywhere."""
+        return self._recorded.get(name)
+
+    # -- what history does --------------------------------------------------------------------------------------------
+
+    def read_ahead(self, batches: list[Batch]) -> None:
+        """
+        Look through batches before any is applied: rules number, recorded values, what is already completed.
+
+        Raises:
+            DeciderException: the run's rules have a number that this pyflow does not know.
+        """
+        for batch in batches:
+            for event in batch.events:
+                if event.type == "DecisionTaskCompleted":
+                    if self._rules is None:
+                        self._rules = _rules_of(event)
+                    self.completed_up_to = event.attributes["startedEventId"]
+                elif event.type == "MarkerRecorded":
+                    name = event.attributes["markerName"]
+                    self._recorded[name] = Recorded(event.attributes.get("details"), with_signal=False)
+                elif event.type == "SignalExternalWorkflowExecutionInitiated":
+                    self._note_own_signal(event.attributes["signalName"])
+
+    def apply(self, batch: Batch) -> list[Invocation]:
+        """
+        Apply all of a batch.
+
+        Returns:
+            The invocations that settled, in the order of the events that settled them.
+
+        Raises:
+            NondeterminismException: code and history do not fit.
+            HistoryException: the history does not hold together.
+        """
+        self.batch += 1
+        self._response = _Response()
+        settled = self._settled = []
+        handlers = _HANDLERS
+        event: HistoryEvent | None = None
+        try:
+            for event in batch.events:
+                handler = handlers.get(event.type)
+                if handler is not None:
+                    handler(self, event)
+        except KeyError as error:
+            assert event is not None
+            raise HistoryException(
+                f"history is not sound: event {event.id} ({event.type}) lacks {error}.", event_id=event.id
+            ) from error
+        if self._outbox:
+            self._settle_accounts()
+        self.last_event_id = batch.last_event_id
+        if batch.started_event_id is not None:
+            self.started_event_id = batch.started_event_id
+        return settled
+
+    # -- what must be sent --------------------------------------------------------------------------------------------
+
+    def decisions(self) -> list[Decision]:
+        """
+        Return the decisions that are owed, in the order they were asked for, a closing one last.
+
+        At most 100 of them and 0.9 MB: what does not fit is left for the next response, which a reserved timer
+        (``pyflow.more.N``) brings about.
+        """
+        owed = [_decision(key, invocation) for key, invocation in self._outbox.items() if key[0] is not Kind.CLOSE]
+        close = self._outbox.get((Kind.CLOSE, "", False))
+        if close is not None:
+            owed.append(close.decision)
+        fitting = _fitting(owed)
+        if fitting == len(owed):
+            return owed
+        return [*owed[:fitting], swf.start_timer(f"{MORE}{self._more_count + 1}", "0")]
+
+    # -- events, one kind each ----------------------------------------------------------------------------------------
+
+    def _on_started(self, event: HistoryEvent) -> None:
+        self.started = event.attributes
+
+    def _on_cancel_requested(self, event: HistoryEvent) -> None:
+        if self.cancel_requested is None:
+            self.cancel_requested = (event.id, event.attributes.get("cause"))
+
+    def _on_completed(self, event: HistoryEvent) -> None:
+        started = event.attributes["startedEventId"]
+        if started != self.started_event_id:
+            raise HistoryException(
+                f"history is not sound: DecisionTaskCompleted at event {event.id} completes the task started at event {started}; "
+                f"the one open was started at event {self.started_event_id}.",
+                event_id=event.id,
+            )
+        self._response.completed = event
+
+    def _on_answer(self, event: HistoryEvent) -> None:
+        event_id, event_type, _, attributes = event
+        kind, id_in, name_in, cancels = ANSWERS[event_type]
+        match_id = ""
+        name: Any
+        if id_in is None:
+            name = CLOSES[event_type]
+        else:
+            match_id = attributes[id_in]
+            name = attributes[name_in] if name_in is not None else None
+            if match_id.startswith(RESERVED):
+                self._on_reserved(event, match_id)
+                return
+            if kind is Kind.CHILD:
+                match_id = match_id.removeprefix(self.child_prefix)
+        invocation = self._outbox.pop((kind, match_id, cancels), None)
+        if invocation is None or (name is not None and name != invocation.name):
+            invocation = self._mismatch(event, invocation, match_id, name)
+        self._response.answered.append(invocation)
+        state = invocation.step(event_type)
+        if cancels:
+            if state is State.CANCELED:
+                del self._begun[attributes["startedEventId"]]
+                self._settle(invocation, state, event)
+            return
+        self._note_drift(invocation, event)
+        if state in _BEGUN:
+            self._begun[event_id] = invocation
+            return
+        self._settle(invocation, state, event)
+        if kind is Kind.CLOSE and state is State.FAILED:
+            self._ask_again(invocation)
+
+    def _mismatch(self, event: HistoryEvent, found: Invocation | None, match_id: str, name: Any) -> Invocation:
+        """
+        Deal with an event that answers nothing owed, or something of another name.
+
+        Returns:
+            The one thing that may be meant: a timer of 2.0.0, which was sent although nothing waited for it any more.
+
+        Raises:
+            NondeterminismException: anything else (contract 6).
+        """
+        if found is None and event.type == "TimerStarted" and self._is_of_2_0_0():
+            found = self._withdrawn.pop(match_id, None)
+            if found is not None:
+                return found
+        if found is None:
+            raise self._unasked(event, match_id, name)
+        raise NondeterminismException(
+            _describe(event, match_id, name),
+            str(found),
+            event_id=event.id,
+            where=format_place(found.where) or self._locate(),
+        )
+
+    def _on_outcome(self, event: HistoryEvent) -> None:
+        attributes = event.attributes
+        began_at = attributes[OUTCOMES[event.type]]
+        invocation = self._begun.pop(began_at, None)
+        if invocation is None:
+            if self._reserved_open.pop(began_at, None):
+                return
+            raise HistoryException(
+                f"history is not sound: {event.type} at event {event.id} ends what event {began_at} began, "
+                f"and nothing is open from there.",
+                event_id=event.id,
+            )
+        state = invocation.step(event.type)
+        if state is State.FAILED and invocation.wants_retry(attributes):
+            self._ask_again(invocation)
+            return
+        if state is State.FIRED_WHILE_CANCELING:
+            self._pointless.append(invocation)
+            state = State.SUCCEEDED
+        self._settle(invocation, state, event)
+
+    def _on_child_start_failed(self, event: HistoryEvent) -> None:
+        """Refused at once it answers the decision; refused after Initiated it is the outcome of that."""
+        initiated = event.attributes["initiatedEventId"]
+        if not initiated:
+            self._on_answer(event)
+            return
+        invocation = self._begun.pop(initiated, None)
+        if invocation is None:
+            raise HistoryException(
+                f"history is not sound: {event.type} at event {event.id} names event {initiated}, which began no child.",
+                event_id=event.id,
+            )
+        self._settle(invocation, invocation.step(event.type), event)
+
+    def _on_reserved(self, event: HistoryEvent, name: str) -> None:
+        """The engine's own ids match nothing an author asked for; they say what kind of response this was."""
+        if name.startswith(MORE):
+            self._more_count += 1
+        if event.type == "TimerStarted":
+            self._reserved_open[event.id] = name
+        self._response.has_more |= name.startswith(MORE)
+        self._response.is_parked |= name.startswith(PARK)
+
+    # -- the books ----------------------------------------------------------------------------------------------------
+
+    def _settle(self, invocation: Invocation, outcome: State, event: HistoryEvent) -> None:
+        invocation.settle(event, outcome)
+        self._settled.append(invocation)
+
+    def _ask_again(self, invocation: Invocation) -> None:
+        invocation.retries += 1
+        invocation.step("retry")
+        invocation.outcome = None
+        self.ask(invocation)
+
+    def _settle_accounts(self) -> None:
+        """At the end of a batch: of the response in it nothing may be left that it should have held."""
+        response = self._response
+        if response.completed is not None:
+            left = [(key, inv) for key, inv in self._outbox.items() if inv.owed_in < self.batch]
+            if left and not self._stays_owed(response, [inv for _, inv in left]):
+                for key, invocation in left:
+                    if not (key[2] and invocation.cancel_optional):
+                        raise NondeterminismException(
+                            f"no decision for it in the response at event {response.completed.id}",
+                            str(invocation),
+                            event_id=response.completed.id,
+                            where=format_place(invocation.where),
+                        )
+                    del self._outbox[key]
+        for invocation in self._pointless:
+            self._outbox.pop((Kind.TIMER, invocation.id, True), None)
+        self._pointless.clear()
+
+    def _stays_owed(self, response: "_Response", left: list[Invocation]) -> bool:
+        """Tell whether a response may leave decisions owed: it was parked, or it was cut short and says so (contract 6)."""
+        park_open = any(name.startswith(PARK) for name in self._reserved_open.values())
+        if response.is_parked or (park_open and not response.answered):
+            return True
+        if not response.has_more:
+            return False
+        for kind in {invocation.kind for invocation in left}:
+            answered = [inv.order for inv in response.answered if inv.kind is kind]
+            if answered and max(answered) > min(inv.order for inv in left if inv.kind is kind):
+                return False
+        return True
+
+    def _note_drift(self, invocation: Invocation, event: HistoryEvent) -> None:
+        decision = invocation.decision
+        asked_for = decision[DECISION_ATTRIBUTES[decision["decisionType"]]]
+        recorded = event.attributes
+        for what, asked in asked_for.items():
+            if recorded.get(what) != asked and what in DRIFTS:
+                self._note_difference(invocation, event, what, asked)
+        if "input" in recorded and "input" not in asked_for:
+            self._note_difference(invocation, event, "input", None)
+
+    def _note_difference(self, invocation: Invocation, event: HistoryEvent, what: str, asked: Any) -> None:
+        held = event.attributes.get(what)
+        if event.type in REPEATING and not (what in _JSON and _same_json(asked, held)):
+            self.drifts.append(Drift(event.id, str(invocation), what, held, asked, invocation.where))
+
+    def _note_own_signal(self, signal_name: str) -> None:
+        name = signal_name.replace("invoke_once_signal", "invoke_once", 1)
+        if name != signal_name and name in self._recorded:
+            self._recorded[name] = self._recorded[name]._replace(with_signal=True)
+
+    def _is_of_2_0_0(self) -> bool:
+        """Tell whether the response in this batch was sent without a rules number."""
+        completed = self._response.completed
+        context = completed.attributes.get("executionContext") if completed is not None else None
+        return not (context or "").startswith(RULES_PREFIX)
+
+    def _unasked(self, event: HistoryEvent, match_id: str, name: Any) -> NondeterminismException:
+        """An event without its request: name what the code asks for instead, if anything."""
+        due = [invocation for invocation in self._outbox.values() if invocation.owed_in < self.batch]
+        kind = ANSWERS[event.type].kind
+        instead = next((inv for inv in due if inv.kind is kind), due[0] if due else None)
+        where = format_place(instead.where) if instead else None
+        return NondeterminismException(
+            _describe(event, match_id, name),
+            str(instead) if instead else None,
+            event_id=event.id,
+            where=where or self._locate(),
+        )
+
+
+class _Response:
+    """What one batch shows of the response before it."""
+
+    completed: HistoryEvent | None = None
+    has_more = False
+    is_parked = False
+
+    def __init__(self) -> None:
+        self.answered: list[Invocation] = []
+
+
+_BEGUN = frozenset({State.OPEN, State.CANCELING})
+
+_JSON = frozenset({"input", "result"})
+
+_HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
+    **dict.fromkeys(ANSWERS, Replayer._on_answer),
+    **dict.fromkeys(OUTCOMES, Replayer._on_outcome),
+    "StartChildWorkflowExecutionFailed": Replayer._on_child_start_failed,
+    "WorkflowExecutionStarted": Replayer._on_started,
+    "WorkflowExecutionCancelRequested": Replayer._on_cancel_requested,
+    "DecisionTaskCompleted": Replayer._on_completed,
+}
+
+
+def execution_context(text: str = "") -> str:
+    """Return the execution context of a response: the rules number first, then what is for people."""
+    return f"{RULES_PREFIX}{RULES}\n{text}" if text else f"{RULES_PREFIX}{RULES}"
+
+
+def _rules_of(event: HistoryEvent) -> int:
+    context: str = event.attributes.get("executionContext") or ""
+    if not context.startswith(RULES_PREFIX):
+        return RULES
+    number = context[len(RULES_PREFIX) :].split("\n", 1)[0].strip()
+    if number != str(RULES):
+        raise DeciderException(
+            f"this run is decided by replay rules {number}; this pyflow knows rules {RULES}. "
+            f"Let a worker with the pyflow that started the run decide it."
+        )
+    return RULES
+
+
+def _decision(key: _OutboxKey, invocation: Invocation) -> Decision:
+    return swf.cancel_timer(invocation.id) if key[2] else invocation.decision
+
+
+def _fitting(owed: list[Decision]) -> int:
+    """Tell how many of the decisions fit into one response, leaving room for the timer that brings the next."""
+    count = len(owed) if len(owed) <= DECISIONS_MAX else DECISIONS_MAX - 1
+    if count <= RESPONSE_BYTES_MAX // 40_000:
+        return count
+    room = RESPONSE_BYTES_MAX
+    for fitting, decision in enumerate(owed[:count]):
+        room -= len(json.dumps(decision))
+        if room < 0:
+            return fitting
+    return count
+
+
+def _same_json(one: str | None, other: str | None) -> bool:
+    try:
+        return bool(json.loads(one or "null") == json.loads(other or "null"))
+    except ValueError:
+        return False
+
+
+def _describe(event: HistoryEvent, match_id: str, name: Any) -> str:
+    if isinstance(name, dict):
+        name = f"{name.get('name')} {name.get('version')}"
+    about = " ".join(part for part in (match_id, f"({name})" if name else "") if part)
+    return f"{event.type} {about}".rstrip()

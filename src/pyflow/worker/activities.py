@@ -1,0 +1,197 @@
+"""
+The activity worker: takes activity tasks from a task list, runs their functions in threads, and answers.
+"""
+
+import logging
+import traceback
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from os import sep
+from threading import Event, Semaphore
+from types import TracebackType
+from typing import Any, Final
+
+from pyflow import __path__ as package_path
+from pyflow.activities import Activity
+from pyflow.converter import DATA_MAX, REASON_MAX, cut
+from pyflow.exceptions import PyflowException, ServiceFault
+from pyflow.swf.client import Client, create_client, service_faults
+
+from .faults import Verdict, judge
+from .polling import Poller, Task, backoff_max_s, poll_activity_task
+from .responding import respond
+
+logger = logging.getLogger(__name__)
+
+CONCURRENCY: Final = 10
+
+
+class ActivityWorker:
+    """
+    Runs the activities of a task list, several at a time.
+
+    Args:
+        activities: what ``@pyflow.activity`` made; no two of one name and version.
+        domain: a registered domain.
+        task_list: the task list to poll.
+        identity: recorded in ActivityTaskStarted; at most 256 characters.
+        client: an SWF client; None: ``create_client()``.
+        concurrency: how many bodies may run at once. A task is polled for only while there is room for it.
+
+    Raises:
+        PyflowException: two activities have one name and version.
+    """
+
+    def __init__(
+        self,
+        activities: Iterable[Activity[..., Any]],
+        domain: str,
+        task_list: str,
+        identity: str,
+        client: Client | None = None,
+        *,
+        concurrency: int = CONCURRENCY,
+    ) -> None:
+        self._activities: dict[tuple[str, str], Activity[..., Any]] = {}
+        for activity in activities:
+            if self._activities.setdefault((activity.name, activity.version), activity) is not activity:
+                raise PyflowException(
+                    f"two activities are both named {activity.name!r} with version {activity.version!r}; "
+                    "give one of them another name or version"
+                )
+        self._domain = domain
+        self._task_list = task_list
+        self._identity = identity
+        self._client = create_client() if client is None else client
+        self._concurrency = concurrency
+        self._slots = Semaphore(concurrency)
+        self._stop = Event()
+        self._poller = Poller(self._poll, self._stop, backoff_max_s=backoff_max_s(self._client))
+        self._under_way: set[str] = set()  # task tokens
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing but a poll is under way."""
+        return self._poller.polling and not self._under_way
+
+    def ensure_activities_registered(self) -> None:
+        """
+        Register the activity types that the domain does not have.
+
+        Raises:
+            ServiceFault: ``UnknownResourceFault`` (no such domain), ``LimitExceededFault``, ...
+        """
+        for (name, version), activity in self._activities.items():
+            try:
+                with service_faults("RegisterActivityType"):
+                    self._client.register_activity_type(
+                        domain=self._domain,
+                        name=name,
+                        version=version,
+                        defaultTaskList={"name": self._task_list},
+                        **activity.registration,
+                    )
+            except ServiceFault as fault:
+                if fault.code != "TypeAlreadyExistsFault":
+                    raise
+            else:
+                logger.info("registered activity type %r version %r", name, version)
+
+    def run(self) -> None:
+        """
+        Register what is missing, then work until ``stop``; the poll and the bodies under way are finished first.
+
+        Raises:
+            ServiceFault: registration failed, or the service refuses the names in a poll.
+        """
+        self.ensure_activities_registered()
+        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="activity") as bodies:
+            while not self._stop.is_set():
+                self._slots.acquire()
+                task = self._poller.next()
+                if task is None:
+                    self._slots.release()
+                else:
+                    self._under_way.add(task["taskToken"])
+                    bodies.submit(self._perform, task)
+
+    def stop(self) -> None:
+        """Make ``run`` end after the poll and the bodies under way. Any thread may call it, more than once."""
+        self._stop.set()
+        self._slots.release()  # for a run that waits for a slot
+
+    def _poll(self) -> Task | None:
+        return poll_activity_task(self._client, self._domain, self._task_list, self._identity)
+
+    def _perform(self, task: Task) -> None:
+        """Run the body of a task and answer it; whatever happens, the slot is free again."""
+        try:
+            self._answer(task)
+        except BaseException as error:
+            if isinstance(error, ServiceFault) and judge(error) is Verdict.LOST:
+                logger.warning("activity %s was answered too late, its outcome is dropped: %s", _label(task), error)
+            else:
+                logger.exception("activity %s could not be answered, it will time out", _label(task))
+        finally:
+            self._under_way.discard(task["taskToken"])
+            self._slots.release()
+
+    def _answer(self, task: Task) -> None:
+        type_ = task["activityType"]
+        activity = self._activities.get((type_["name"], type_["version"]))
+        if activity is None:
+            served = ", ".join(f"{name} {version}" for name, version in sorted(self._activities)) or "none"
+            reason = f"unknown activity type {type_['name']} {type_['version']}"
+            self._fail(task, reason, f"{self._identity} serves: {served}")
+            return
+        try:
+            result = activity.execute(task.get("input"))
+        except BaseException as error:  # also SystemExit: the body ended, the worker goes on
+            logger.warning("activity %s raised %s", _label(task), type(error).__qualname__, exc_info=error)
+            self._fail(task, type(error).__qualname__, report(error))
+            return
+        if len(result) > DATA_MAX:
+            self._fail(task, "result too long", f"the result is {len(result):,} characters; SWF takes {DATA_MAX:,}")
+            return
+        try:
+            self._respond("Completed", task, result=result)
+        except ServiceFault as fault:
+            if judge(fault) is not Verdict.OURS:
+                raise
+            self._fail(task, "result refused", str(fault))  # the token is still good
+
+    def _fail(self, task: Task, reason: str, details: str) -> None:
+        logger.warning("activity %s fails: %s", _label(task), reason)
+        self._respond("Failed", task, reason=_sendable(reason, REASON_MAX), details=_sendable(details, DATA_MAX))
+
+    def _respond(self, how: str, task: Task, **response: str) -> None:
+        call = getattr(self._client, f"respond_activity_task_{how.lower()}")
+        respond(call, f"RespondActivityTask{how}", self._stop, taskToken=task["taskToken"], **response)
+
+
+def report(error: BaseException) -> str:
+    """Tell what a body raised: its message, then the traceback from the author's first frame on, causes included."""
+    lines = traceback.format_exception(type(error), error, _from_author(error.__traceback__))
+    try:
+        message = str(error)
+    except Exception:
+        message = "(its message cannot be had)"
+    return f"{message}\n\n{''.join(lines)}"
+
+
+def _from_author(trace: TracebackType | None) -> TracebackType | None:
+    """Skip the frames of pyflow that lead to the author's function."""
+    frame = trace
+    while frame and frame.tb_frame.f_code.co_filename.startswith(package_path[0] + sep):
+        frame = frame.tb_next
+    return frame or trace
+
+
+def _sendable(text: str, length: int) -> str:
+    """Make prose fit: cut where it is too long, and nothing in it that UTF-8 does not have."""
+    return cut(text.encode("utf-8", "replace").decode("utf-8"), length)
+
+
+def _label(task: Task) -> str:
+    execution: dict[str, Any] = task.get("workflowExecution", {})
+    return f"{task.get('activityId')} ({task['activityType']['name']}) of {execution.get('workflowId')}"

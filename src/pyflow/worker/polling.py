@@ -1,0 +1,182 @@
+"""
+Long polls: all pages of a task gathered, back-off when polls fail, no hot loop when they come back empty, a clean stop.
+
+Nothing below this file knows of paging, and nothing here knows what a task is for.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Any, Final
+
+from pyflow.exceptions import ServiceFault
+from pyflow.swf.client import Client, is_local, service_faults
+
+from .faults import Verdict, judge
+
+logger = logging.getLogger(__name__)
+
+Task = dict[str, Any]
+
+EMPTY_POLL_S: Final = 0.5
+"""The least time from one poll that came back empty to the next: two polls a second."""
+BACKOFF_FIRST_S: Final = 0.5
+BACKOFF_MAX_S: Final = 60.0
+BACKOFF_LOCAL_MAX_S: Final = 2.0
+"""A service on this machine comes back when its author starts it again, and has no others to protect."""
+REPAIR_MIN_S: Final = 5.0
+PAGE_TRIES: Final = 5
+
+
+def poll_decision_task(
+    client: Client, domain: str, task_list: str, identity: str, *, stop: Event | None = None
+) -> Task | None:
+    """
+    Poll once for a decision task, and gather all pages of its history.
+
+    Args:
+        client: see ``pyflow.swf.client``.
+        domain: a registered domain.
+        task_list: the task list to poll.
+        identity: recorded in DecisionTaskStarted; at most 256 characters.
+        stop: ends the waits between tries for a page; the task is then given up.
+
+    Returns:
+        PollForDecisionTask's reply with the ``events`` of all pages and no ``nextPageToken``. None where the poll was
+        empty, and where a page could not be had: the task is given up and times out, since nobody decides on part of a
+        history.
+
+    Raises:
+        ServiceFault: from the first page.
+
+    Source:
+        SWF API Reference, PollForDecisionTask: further pages come from the same action with ``nextPageToken``.
+    """
+    request = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
+    task = _call(client.poll_for_decision_task, "PollForDecisionTask", request)
+    if not task.get("taskToken"):
+        return None
+    token = task.pop("nextPageToken", None)
+    while token:
+        page = _page(client, {**request, "nextPageToken": token}, stop or Event())
+        if page is None:
+            logger.warning("gave up a decision task of %r: its history could not be read whole", _execution(task))
+            return None
+        task["events"] += page["events"]
+        token = page.get("nextPageToken")
+    return task
+
+
+def poll_activity_task(client: Client, domain: str, task_list: str, identity: str) -> Task | None:
+    """
+    Poll once for an activity task.
+
+    Returns:
+        PollForActivityTask's reply, or None where the poll was empty.
+
+    Raises:
+        ServiceFault: the poll failed.
+    """
+    request = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
+    task = _call(client.poll_for_activity_task, "PollForActivityTask", request)
+    return task if task.get("taskToken") else None
+
+
+class Poller:
+    """
+    The pace of one poller: it knows how long to wait before its next poll.
+
+    Failed polls back off with full jitter; polls that come back empty at once are spaced; a task clears both. One
+    thread calls ``next``; any thread may set ``stop``, which cuts waits short and lets the poll under way come to its
+    end, because SWF may have handed a task to it.
+
+    Args:
+        poll: one poll; gives a task, or None if it was empty; raises ServiceFault.
+        stop: set to stop.
+        backoff_max_s: the longest wait after failed polls.
+    """
+
+    def __init__(self, poll: Callable[[], Task | None], stop: Event, *, backoff_max_s: float = BACKOFF_MAX_S) -> None:
+        self._poll = poll
+        self._stop = stop
+        self._backoff_max_s = backoff_max_s
+        self._failures = 0
+        self._wait_s = 0.0
+        self.polling = False
+        """Whether a poll is under way; read by whoever wants to end the process."""
+
+    def next(self) -> Task | None:
+        """
+        Wait as long as must be, then poll once.
+
+        Returns:
+            The task; None where the poll was empty or failed, and where ``stop`` was set before it began.
+
+        Raises:
+            ServiceFault: the service refuses what the poll says (a name, an identity); no repetition can help.
+        """
+        if self._stop.wait(self._wait_s) if self._wait_s else self._stop.is_set():
+            return None
+        started_s = time.monotonic()
+        self.polling = True
+        try:
+            task = self._poll()
+        except ServiceFault as fault:
+            self._failed(fault)
+            return None
+        finally:
+            self.polling = False
+        self._failures = 0
+        self._wait_s = 0.0 if task else max(0.0, EMPTY_POLL_S - (time.monotonic() - started_s))
+        return task
+
+    def _failed(self, fault: ServiceFault) -> None:
+        verdict = judge(fault)
+        if verdict is Verdict.OURS:
+            raise fault
+        self._wait_s = backoff_s(self._failures, self._backoff_max_s)
+        self._failures += 1
+        if verdict is Verdict.REPAIR:
+            self._wait_s += REPAIR_MIN_S
+            logger.error("polling is refused, next try in %.0f s: %s", self._wait_s, fault)
+        else:
+            logger.warning("a poll failed, next try in %.1f s: %s", self._wait_s, fault)
+
+
+def backoff_s(failures: int, max_s: float = BACKOFF_MAX_S) -> float:
+    """Draw the wait after ``failures`` earlier failures: full jitter, doubling, at most ``max_s``."""
+    return random.uniform(0.0, min(max_s, BACKOFF_FIRST_S * 2.0 ** min(failures, 16)))  # noqa: S311 (not a secret)
+
+
+def backoff_max_s(client: Client) -> float:
+    """Give the longest back-off that suits a client's service."""
+    return BACKOFF_LOCAL_MAX_S if is_local(client) else BACKOFF_MAX_S
+
+
+def _page(client: Client, request: dict[str, Any], stop: Event) -> Task | None:
+    """Fetch one further page of a history; None: it is not to be had."""
+    for failures in range(PAGE_TRIES):
+        try:
+            page = _call(client.poll_for_decision_task, "PollForDecisionTask", request)
+        except ServiceFault as fault:
+            # An expired token is a validation fault; a task that timed out meanwhile is an unknown resource.
+            if judge(fault) is not Verdict.RETRY:
+                logger.warning("a page of a history is refused: %s", fault)
+                return None
+        else:
+            if "events" in page:  # a body cut short parses to an empty reply
+                return page
+        if stop.wait(backoff_s(failures, BACKOFF_LOCAL_MAX_S)):
+            return None
+    return None
+
+
+def _call(operation: Callable[..., Task], name: str, request: dict[str, Any]) -> Task:
+    with service_faults(name):
+        return operation(**request)
+
+
+def _execution(task: Task) -> Any:
+    return task.get("workflowExecution", {}).get("workflowId")

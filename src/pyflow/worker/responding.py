@@ -1,0 +1,57 @@
+"""
+Responses to tasks: the same bytes again until they are taken, refused, or there is no point.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Any, Final
+
+from pyflow.exceptions import ServiceFault
+from pyflow.swf.client import service_faults
+
+from .faults import Verdict, judge
+from .polling import backoff_s
+
+logger = logging.getLogger(__name__)
+
+RETRY_S: Final = 600.0
+"""How long a response is repeated. No reply to a poll says until when its token is good."""
+STOPPING_RETRY_S: Final = 5.0
+"""The same once the worker is asked to stop."""
+BACKOFF_MAX_S: Final = 10.0
+
+
+def respond(call: Callable[..., Any], operation: str, stop: Event, **response: Any) -> None:
+    """
+    Send a response, and repeat it while its outcome is unknown or the service pushes back.
+
+    A token is good only once, so a repeated response that had been applied is refused, never applied twice.
+
+    Args:
+        call: the client's method.
+        operation: SWF's name for it, ``RespondActivityTaskCompleted``.
+        stop: whether the worker is asked to stop; there is less patience then.
+        response: what to send, ``taskToken`` among it; the same at every try.
+
+    Raises:
+        ServiceFault: ``judge(fault)`` says what it means: LOST (also after a try whose outcome was unknown, which was then
+            most likely applied), OURS, or RETRY and REPAIR where time ran out.
+    """
+    started_s = time.monotonic()
+    failures = 0
+    while True:
+        try:
+            with service_faults(operation):
+                call(**response)
+        except ServiceFault as fault:
+            patience_s = STOPPING_RETRY_S if stop.is_set() else RETRY_S
+            if judge(fault) not in {Verdict.RETRY, Verdict.REPAIR} or time.monotonic() - started_s > patience_s:
+                raise
+            wait_s = backoff_s(failures, BACKOFF_MAX_S)
+            failures += 1
+            logger.warning("%s failed, next try in %.1f s: %s", operation, wait_s, fault)
+            time.sleep(wait_s)
+        else:
+            return

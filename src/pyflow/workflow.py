@@ -1,0 +1,421 @@
+"""
+What authors write against: Workflow, and everything that ``self.swf`` offers.
+
+Each call that asks for something takes the next id of its kind (contract 3), so that a replay asks under the same ids.
+"""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .converter import DATA_MAX, JSON, cut, duration
+from .exceptions import PyflowException, SerializationException, WaitTimedOutException
+from .future import Future, InvocationFuture, flatten, in_order_of_completion, wait_for
+from .replay.invocations import Failure
+from .replay.tables import Kind, State
+from .swf import decisions as swf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .run import Run
+
+__all__ = ["Workflow", "WorkflowInvocationHelper"]
+
+Duration = float | str | timedelta | None
+
+
+class Workflow:
+    """
+    A workflow type: subclass it, set NAME, write ``run``.
+
+    A fresh instance is made for each live run; what it keeps on itself is rebuilt by replay.
+
+    Attributes:
+        NAME, VERSION: the registered type.
+        OPTIONS: more keyword arguments of RegisterWorkflowType, over DEFAULT_OPTIONS; numbers become texts.
+
+    Source:
+        SWF API Reference, RegisterWorkflowType.
+    """
+
+    NAME: ClassVar[str | None] = None
+    VERSION: ClassVar[str] = "1.0"
+
+    DEFAULT_OPTIONS: ClassVar[dict[str, Any]] = {
+        "defaultChildPolicy": "TERMINATE",
+        # How long a killed decider stalls a run: SWF hands the task out again after this.
+        "defaultTaskStartToCloseTimeout": 30,
+        # SWF's longest, a year.
+        "defaultExecutionStartToCloseTimeout": 31_536_000,
+    }
+    OPTIONS: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, swf: WorkflowInvocationHelper) -> None:
+        if not (self.NAME and self.VERSION):
+            raise PyflowException(
+                f"{type(self).__qualname__} must set NAME and VERSION: they name its workflow type in SWF"
+            )
+        self._swf = swf
+
+    @property
+    def name(self) -> str:
+        """The type's name."""
+        assert self.NAME is not None
+        return self.NAME
+
+    @property
+    def version(self) -> str:
+        """The type's version."""
+        return self.VERSION
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """DEFAULT_OPTIONS with OPTIONS over them."""
+        return {**self.DEFAULT_OPTIONS, **self.OPTIONS}
+
+    @property
+    def swf(self) -> WorkflowInvocationHelper:
+        """What this run can ask for and ask about."""
+        return self._swf
+
+    def run(self, workflow_input: Any) -> Any:
+        """
+        The workflow. Called once a run, in a fiber of its own.
+
+        Args:
+            workflow_input: the execution's input, decoded from JSON; None if it has none.
+
+        Returns:
+            The result: a JSON value of at most 32,768 characters of text.
+
+        Raises:
+            WorkflowFailedException: to fail the execution with a reason and details. Any other exception that gets out
+                fails it too, with the traceback as details.
+        """
+        raise NotImplementedError(f"{type(self).__qualname__} has no run method")
+
+
+class WorkflowInvocationHelper:
+    """What a run offers its code, as ``self.swf``."""
+
+    CHILD_POLICY_TERMINATE = "TERMINATE"
+    CHILD_POLICY_REQUEST_CANCEL = "REQUEST_CANCEL"
+    CHILD_POLICY_ABANDON = "ABANDON"
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @property
+    def run_id(self) -> str:
+        """The id that SWF gave this run."""
+        return self._run.run_id
+
+    @property
+    def workflow_id(self) -> str:
+        """The id that whoever started the execution chose."""
+        return self._run.workflow_id
+
+    @property
+    def lambda_role(self) -> str | None:
+        """The IAM role of this execution's Lambda functions, or None."""
+        return self._run.lambda_role
+
+    @property
+    def is_replaying(self) -> bool:
+        """
+        True while code runs again over what an earlier decision task has completed.
+
+        False is no promise of a first time: after a decision task that timed out the same code runs again.
+        """
+        return self._run.is_replaying
+
+    def workflow_time(self) -> datetime:
+        """Return the time of the decision task, in UTC: the same whenever this code is replayed."""
+        time = self._run.time
+        return time.astimezone(UTC) if isinstance(time, datetime) else datetime.fromtimestamp(time, UTC)
+
+    def invoke_lambda(self, function_name: str, input_arg: Any, timeout: Duration = None) -> InvocationFuture[Any]:
+        """
+        Run a Lambda function.
+
+        Args:
+            function_name: its name or ARN.
+            input_arg: a JSON value; None sends no input.
+            timeout: start to close, in seconds, 1 to 900; None: SWF's 900.
+
+        Returns:
+            The future of its result. A failure of the Lambda service itself (``SdkClientException``,
+            ``ServiceException``) is retried five times first.
+
+        Raises:
+            SerializationException: the input is not JSON or over 32,768 characters.
+            ValueError: the timeout is not a duration.
+            NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            One decision, ``ScheduleLambdaFunction``; id ``lambdaN`` in call order.
+
+        Source:
+            SWF API Reference, ScheduleLambdaFunctionDecisionAttributes.
+        """
+        own_id = self._run.next_id("lambda")
+        decision = swf.schedule_lambda_function(
+            own_id,
+            function_name,
+            input=None if input_arg is None else JSON.encode(input_arg, "the input of Lambda function", function_name),
+            start_to_close_timeout=None if timeout is None else duration(timeout, "timeout"),
+        )
+        return self._run.invoke(Kind.LAMBDA, own_id, function_name, decision)
+
+    def invoke_activity(
+        self, name: str, version: str, input_arg: Any = None, timeout: Duration = None, task_list: str | None = None
+    ) -> InvocationFuture[Any]:
+        """
+        Schedule an activity task.
+
+        Args:
+            name, version: the registered activity type.
+            input_arg: a JSON value; None sends no input.
+            timeout: start to close, in seconds; None: the type's default.
+            task_list: the list its workers poll; None: the type's default.
+
+        Returns:
+            The future of its result.
+
+        Raises:
+            SerializationException: the input is not JSON or over 32,768 characters.
+            ValueError: the timeout is not a duration.
+            NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            One decision, ``ScheduleActivityTask``; id ``activityN`` in call order.
+
+        Source:
+            SWF API Reference, ScheduleActivityTaskDecisionAttributes.
+        """
+        own_id = self._run.next_id("activity")
+        decision = swf.schedule_activity_task(
+            own_id,
+            name,
+            version,
+            input=None if input_arg is None else JSON.encode(input_arg, "the input of activity", name),
+            start_to_close_timeout=None if timeout is None else duration(timeout, "timeout"),
+            task_list=task_list or None,
+        )
+        return self._run.invoke(Kind.ACTIVITY, own_id, {"name": name, "version": version}, decision)
+
+    def invoke_child_workflow(
+        self,
+        name: str,
+        version: str,
+        input_arg: Any = None,
+        child_policy: str | None = None,
+        lambda_role: str | None = None,
+        task_list: str | None = None,
+        execution_start_to_close_timeout: Duration = None,
+    ) -> InvocationFuture[Any]:
+        """
+        Start a child workflow execution.
+
+        Args:
+            name, version: the registered workflow type.
+            input_arg: a JSON value; None sends no input.
+            child_policy: a CHILD_POLICY constant, for the child's own children; None: the type's default.
+            lambda_role: None: this execution's.
+            task_list: the list its deciders poll; None: the type's default.
+            execution_start_to_close_timeout: in seconds; None: the type's default.
+
+        Returns:
+            The future of its result; ``invocation_id`` is the child's workflow id.
+
+        Raises:
+            SerializationException: the input is not JSON or over 32,768 characters.
+            ValueError: the timeout is not a duration.
+            NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            One decision, ``StartChildWorkflowExecution``; workflow id ``<run id>.child_workflowN`` in call order.
+
+        Source:
+            SWF API Reference, StartChildWorkflowExecutionDecisionAttributes.
+        """
+        own_id = self._run.next_child_id()
+        decision = swf.start_child_workflow_execution(
+            own_id,
+            name,
+            version,
+            input=None if input_arg is None else JSON.encode(input_arg, "the input of child workflow", name),
+            child_policy=child_policy,
+            lambda_role=self.lambda_role if lambda_role is None else lambda_role,
+            task_list=task_list,
+            execution_start_to_close_timeout=duration(
+                execution_start_to_close_timeout, "execution_start_to_close_timeout"
+            ),
+        )
+        return self._run.invoke(Kind.CHILD, own_id, {"name": name, "version": version}, decision)
+
+    def invoke_once(self, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+        """
+        Call something in the decider and record what it gives, so that replays get the same and do not call it again.
+
+        It is called once for each recorded value; should the decider be killed before its response arrives, once more.
+
+        Args:
+            callable: what to call; it may not ask anything of pyflow.
+            args, kwargs: its arguments.
+
+        Returns:
+            A future that is done: the value, or an InvocationFailedException with the traceback as details.
+
+        Raises:
+            NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            One decision, ``RecordMarker``; name ``invoke_onceN`` in call order. What 2.0.0 recorded with a signal to itself
+            settles in the next decision task, as it did then.
+
+        Source:
+            SWF API Reference, RecordMarkerDecisionAttributes.
+        """
+        own_id = self._run.next_id("invoke_once")
+        signal_id = self._run.next_id("invoke_once_signal")
+        recorded = self._run.recorded(own_id)
+        details = (
+            self._run.outside(lambda: _record(callable, args, kwargs))
+            if recorded is None
+            else recorded.details or "null"
+        )
+        future = self._run.invoke(
+            Kind.MARKER, own_id, None, swf.record_marker(own_id, details=details), future_class=_RecordedFuture
+        )
+        if recorded is not None and recorded.with_signal:
+            signal = swf.signal_external_workflow_execution(self.workflow_id, signal_id, run_id=self.run_id)
+            self._run.invoke(Kind.SIGNAL, signal_id, None, signal)
+        else:
+            self._run.settle_now(future, details)
+        return future
+
+    def start_timer(self, seconds: float | timedelta) -> InvocationFuture[None]:
+        """
+        Start a timer.
+
+        Args:
+            seconds: 0 to 31,536,000 (a year). SWF counts whole seconds: fractions are rounded up.
+
+        Returns:
+            A future that settles to None when the timer fires.
+
+        Raises:
+            ValueError: negative, not finite, or over a year.
+            NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            One decision, ``StartTimer``; id ``sleepN`` in call order.
+
+        Source:
+            SWF API Reference, StartTimerDecisionAttributes.
+        """
+        own_id = self._run.next_id("sleep")
+        seconds_text = duration(seconds, "a timer", default="")
+        if not seconds_text:
+            raise ValueError("a timer needs a number of seconds or a timedelta, not None")
+        return self._run.invoke(Kind.TIMER, own_id, None, swf.start_timer(own_id, seconds_text))
+
+    def sleep(self, seconds: float | timedelta) -> None:
+        """Start a timer and wait for it; see ``start_timer``."""
+        self.start_timer(seconds).result()
+
+    def wait_for_all(self, *futures: Any) -> list[Future[Any]]:
+        """
+        Wait until all are done.
+
+        Args:
+            futures: futures, and iterables of futures in any depth; each counts once.
+
+        Returns:
+            All of them, in the order in which they were done.
+
+        Raises:
+            WorkflowCanceledException: cancellation of this execution was requested while it waited here.
+            NotInWorkflowException: called outside the workflow's own fiber.
+        """
+        return self._wait(futures, all_of_them=True)
+
+    def wait_for_any(self, *futures: Any) -> list[Future[Any]]:
+        """
+        Wait until at least one is done; see ``wait_for_all``.
+
+        Returns:
+            Those that are done, in the order in which they were done; an empty list if there are no futures.
+        """
+        return self._wait(futures, all_of_them=False)
+
+    def timed_wait_for_all(self, timeout: float | timedelta, *futures: Any) -> list[Future[Any]]:
+        """
+        Wait until all are done, or the timeout; see ``wait_for_all``.
+
+        Args:
+            timeout: seconds, as ``start_timer`` takes them; the timer is canceled when it is no longer needed.
+            futures: futures, and iterables of futures.
+
+        Raises:
+            WaitTimedOutException: not all of them were done in time.
+        """
+        return self._timed_wait(timeout, futures, all_of_them=True)
+
+    def timed_wait_for_any(self, timeout: float | timedelta, *futures: Any) -> list[Future[Any]]:
+        """Wait until at least one is done, or the timeout; see ``timed_wait_for_all``."""
+        return self._timed_wait(timeout, futures, all_of_them=False)
+
+    def _wait(self, futures: tuple[Any, ...], *, all_of_them: bool) -> list[Future[Any]]:
+        self._run.enter()
+        flat = flatten(futures)
+        wait_for(self._run, flat, all_of_them=all_of_them)
+        return in_order_of_completion(flat)
+
+    def _timed_wait(
+        self, timeout: float | timedelta, futures: tuple[Any, ...], *, all_of_them: bool
+    ) -> list[Future[Any]]:
+        flat = flatten(futures)
+        timer = self.start_timer(timeout)
+        try:
+            in_time = wait_for(self._run, flat, all_of_them=all_of_them, timer=timer)
+        finally:
+            self._run.cancel_timer(timer)
+        if not in_time:
+            raise WaitTimedOutException(
+                f"{sum(future.done for future in flat)} of {len(flat)} were done when the {timeout} seconds were over"
+            )
+        return in_order_of_completion(flat)
+
+
+class _RecordedFuture(InvocationFuture[Any]):
+    """The future of a recorded value: its marker says whether the call succeeded."""
+
+    def _read(self, value: Any) -> Any:
+        if not isinstance(value, dict) or "succeeded" not in value:
+            raise ValueError(f"the marker holds no recorded value: {value!r}")
+        if not value["succeeded"]:
+            self._state = State.FAILED
+            self._failure = Failure(value.get("reason"), value.get("details"))
+        return value.get("result")
+
+
+def _record(callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Call it and return the marker's text, a failure included: what happened is recorded either way."""
+    try:
+        return JSON.encode({"succeeded": True, "result": callable(*args, **kwargs)}, "the value to record")
+    except SerializationException as error:
+        failure = {"succeeded": False, "reason": "The value cannot be recorded", "details": str(error)}
+    except Exception:
+        failure = {
+            "succeeded": False,
+            "reason": "Exception raised while invoking callable",
+            "details": traceback.format_exc(),
+        }
+    # JSON escapes can make a text up to six times as long.
+    failure["details"] = cut(str(failure["details"]), DATA_MAX // 8)
+    return JSON.encode(failure, "the failure to record")
