@@ -1,1 +1,115 @@
-"""The embedded SWF service: the wire protocol on SQLite."""
+"""
+The embedded SWF service: the wire protocol on SQLite, behind three doors.
+
+::
+
+    with LocalSWF("flow.db", lambdas={"greet": lambda event, context: f"hello {event}"}) as swf:
+        swf.client()                # a boto3 client, in process
+        swf.direct()                # the same methods, for speed
+        swf.serve(8080).url         # HTTP, for anything else
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from . import files
+from .clock import Clock, SystemClock, VirtualClock
+from .direct import DirectClient
+from .http import Server
+from .ids import Ids
+from .inprocess import make_client
+from .service import Service
+from .store import Store
+
+__all__ = ["Clock", "DirectClient", "LocalSWF", "Server", "SystemClock", "VirtualClock"]
+
+
+class LocalSWF:
+    """
+    One service with its database.
+
+    Args:
+        path: the database file, made if it is not there; ``:memory:`` keeps nothing.
+        clock: what time it is; by default the machine's.
+        lambdas: Lambda functions by name, each called with ``(event, context)``.
+        poll_wait_s: how long a poll waits for a task, in real seconds.
+        seed: fixes run ids and tokens, for tests.
+
+    Raises:
+        PyflowException: the file is another program's, damaged, of a newer pyflow, or in use; the text says which.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = ":memory:",
+        *,
+        clock: Clock | None = None,
+        lambdas: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+        poll_wait_s: float = 60.0,
+        seed: int | None = None,
+    ) -> None:
+        self.path = os.fspath(path)
+        self._owner = None if self.path == ":memory:" else files.OwnerLock(Path(self.path))
+        self._servers: list[Server] = []
+        try:
+            store = Store(files.connect(self.path))
+            self._service = Service(store, clock or SystemClock(), Ids(seed), lambdas or {}, poll_wait_s)
+        except BaseException:
+            self._release()
+            raise
+
+    def register_lambda(self, name: str, function: Callable[[Any, Any], Any]) -> None:
+        """
+        Offer a Python function as a Lambda function, in place of what had the name.
+
+        Raises:
+            TypeError: not callable.
+        """
+        self._service.lambdas.register(name, function)
+
+    def client(self) -> Any:
+        """Return a boto3 SWF client whose requests are answered in this process."""
+        return make_client(self._service)
+
+    def direct(self) -> DirectClient:
+        """Return a client with boto3's methods and dictionaries, and nothing in between."""
+        return DirectClient(self._service)
+
+    def serve(self, port: int = 0, host: str = "127.0.0.1") -> Server:
+        """
+        Serve HTTP in a thread of this process.
+
+        Args:
+            port: 0 for any that is free.
+            host: a loopback address.
+
+        Returns:
+            Server; ``url`` is where it listens. Closed with this object, or before.
+
+        Raises:
+            OSError: the address cannot be had; the text names it.
+        """
+        server = Server(self._service, port, host)
+        self._servers.append(server)
+        return server
+
+    def close(self) -> None:
+        """Stop: servers close, waiting polls get the empty answer, the file is free for others. Idempotent."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        self._service.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._owner is not None:
+            self._owner.release()
+            self._owner = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -141,13 +141,15 @@ class ActivityWorker:
         activity = self._activities.get((type_["name"], type_["version"]))
         if activity is None:
             served = ", ".join(f"{name} {version}" for name, version in sorted(self._activities)) or "none"
-            reason = f"unknown activity type {type_['name']} {type_['version']}"
-            self._fail(task, reason, f"{self._identity} serves: {served}")
+            self._fail(
+                task,
+                f"unknown activity type {type_['name']} {type_['version']}",
+                f"{self._identity} serves: {served}",
+            )
             return
         try:
             result = activity.execute(task.get("input"))
         except BaseException as error:  # also SystemExit: the body ended, the worker goes on
-            logger.warning("activity %s raised %s", _label(task), type(error).__qualname__, exc_info=error)
             self._fail(task, type(error).__qualname__, report(error))
             return
         if len(result) > DATA_MAX:
@@ -161,7 +163,7 @@ class ActivityWorker:
             self._fail(task, "result refused", str(fault))  # the token is still good
 
     def _fail(self, task: Task, reason: str, details: str) -> None:
-        logger.warning("activity %s fails: %s", _label(task), reason)
+        logger.warning("activity %s fails: %s: %s", _label(task), reason, details)
         self._respond("Failed", task, reason=_sendable(reason, REASON_MAX), details=_sendable(details, DATA_MAX))
 
     def _respond(self, how: str, task: Task, **response: str) -> None:

@@ -86,6 +86,12 @@ class Decider:
         self._runs_kept = runs_kept
         self._of_thread = threading.local()
         self._stopping = threading.Event()
+        self._pollers: list[Poller] = []  # one for each thread in poll_for_decision_tasks
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing but polls is under way."""
+        return all(poller.polling for poller in self._pollers)
 
     def ensure_workflows_registered(self) -> None:
         """
@@ -164,12 +170,14 @@ class Decider:
             self._stopping,
             backoff_max_s=backoff_max_s(self._client),
         )
+        self._pollers.append(poller)
         try:
             while not self._stopping.is_set() and (deadline is None or time.monotonic() < deadline):
                 task = poller.next()
                 if task is not None:
                     self._answer(task)
         finally:
+            self._pollers.remove(poller)
             self._runs.close()
 
     def stop(self) -> None:

@@ -1,0 +1,164 @@
+"""``pyflow run``: one execution, to its end, in one process."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import QueueHandler
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final
+
+import click
+
+from pyflow.activities import Activity
+from pyflow.exceptions import PyflowException
+from pyflow.executions import start_workflow
+from pyflow.local import LocalSWF
+from pyflow.replay.parking import PARK
+from pyflow.swf.client import Client
+from pyflow.swf.events import attributes_of
+from pyflow.worker.activities import ActivityWorker
+from pyflow.worker.decider import Decider
+from pyflow.workflow import Workflow
+
+from .loading import activities_in, functions_at, workflow_at, workflows_in
+from .output import Refusal, Unfinished, printable, say, stderr
+from .stopping import leave
+from .trace import Trace, render
+
+DOMAIN: Final = "pyflow-run"
+TASK_LIST: Final = "pyflow-run"
+WATCH_S: Final = 0.02
+STOPPING_S: Final = 1.0
+
+
+@click.command()
+@click.argument("target", metavar="FILE.py:Workflow")
+@click.option("--input", "input_text", metavar="JSON", help="What run is given; left out: None.")
+@click.option(
+    "--lambda",
+    "lambdas",
+    metavar="NAME=FILE.py:FUNCTION",
+    multiple=True,
+    help="A Python function (event, context) that is Lambda function NAME here. May be given again.",
+)
+def run(target: str, input_text: str | None, lambdas: tuple[str, ...]) -> None:
+    """
+    Run one execution to its end, with nothing else running.
+
+    The service, the decider, and the activities that FILE.py defines or imports all live in this process, and nothing is
+    kept. What happens goes to stderr as it happens, the result as JSON to stdout.
+
+    Exit status: 0 completed; 1 ended in any other way, with reason and details on stderr; 2 could not be started.
+    """
+    _check_json(input_text)
+    module, workflow = workflow_at(target)
+    workflows = list(dict.fromkeys([workflow, *workflows_in(module, imported=True)]))
+    functions = functions_at(lambdas)
+    try:
+        with LocalSWF(lambdas=functions) as service:
+            status = _run(service, workflows, activities_in(module), input_text)
+    except PyflowException as error:
+        raise Refusal(str(error)) from error
+    leave(status)
+
+
+def _check_json(text: str | None) -> None:
+    try:
+        json.loads("null" if text is None else text)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(
+            f"--input is not JSON: {error}. A text is written with its quotes: --input '\"Hello\"'"
+        ) from error
+
+
+def _run(
+    service: LocalSWF, workflows: list[type[Workflow]], activities: list[Activity[..., Any]], input_text: str | None
+) -> int:
+    """Run the first of the workflows on a service that is there for it alone; give the exit status."""
+    client = service.direct()
+    client.register_domain(name=DOMAIN, workflowExecutionRetentionPeriodInDays="1")
+    decider = Decider(workflows, DOMAIN, TASK_LIST, "pyflow run", client)
+    bodies = ActivityWorker(activities, DOMAIN, TASK_LIST, "pyflow run", client)
+    decider.ensure_workflows_registered()
+    bodies.ensure_activities_registered()
+    broken: SimpleQueue[str] = SimpleQueue()
+
+    def guard(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            broken.put(f"{type(error).__name__}: {error}")
+
+    works = (decider.poll_for_decision_tasks, bodies.run)
+    threads = [Thread(target=guard, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    try:
+        with _log_if_unfinished():
+            return _follow(client, workflows[0], input_text, broken)
+    finally:
+        decider.stop()
+        bodies.stop()
+        service.close()  # ends the polls that wait
+        for thread in threads:
+            thread.join(STOPPING_S)
+
+
+@contextmanager
+def _log_if_unfinished() -> Iterator[None]:
+    """Hold pyflow's log back: what it says of an execution that ends is in its history, and said once."""
+    records: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    handler = QueueHandler(records)
+    logger = logging.getLogger("pyflow")
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    except BaseException:
+        while not records.empty():
+            record = records.get()
+            click.echo(printable(f"{record.levelname} {record.getMessage()}"), err=True)
+        raise
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+
+
+def _follow(client: Client, workflow: type[Workflow], input_text: str | None, broken: "SimpleQueue[str]") -> int:
+    """
+    Start an execution and print what happens, until it closes; give the exit status.
+
+    Raises:
+        Unfinished: it cannot be decided, or one of our threads broke.
+    """
+    assert workflow.NAME is not None
+    execution = start_workflow(DOMAIN, workflow.NAME, workflow.VERSION, TASK_LIST, input=input_text, client=client)
+    console = stderr()
+    trace = Trace(client, DOMAIN, execution)
+    began = None
+    while trace.closed is None:
+        for line in trace.new():
+            began = began or line.time
+            console.print(render(line, began))
+            if line.id.startswith(PARK):
+                raise Unfinished(f"the workflow cannot be decided: {line.value}")
+        if not broken.empty():
+            raise Unfinished(broken.get())
+        time.sleep(WATCH_S)
+    return _end(trace.closed)
+
+
+def _end(closed: dict[str, Any]) -> int:
+    """Print how the execution closed; give the exit status."""
+    attributes = attributes_of(closed)
+    if closed["eventType"] == "WorkflowExecutionCompleted":
+        say(attributes.get("result") or "null")
+        return 0
+    how = closed["eventType"].removeprefix("WorkflowExecution")
+    for text in (attributes.get("reason") or attributes.get("cause") or how, attributes.get("details")):
+        if text:
+            click.echo(printable(text), err=True)
+    return 1

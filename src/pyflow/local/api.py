@@ -1,0 +1,59 @@
+"""
+The actions of SWF by name: check the request, run it in the service, give back the reply.
+
+Everything that reaches the service, by whatever door, comes through here.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from pyflow.exceptions import ServiceFault
+from pyflow.swf.model import OPERATIONS
+
+from . import faults, validation
+from .calls import Context, Work
+from .operations import executions, registration, tasks
+from .service import Service
+
+Operation = Callable[[Service, dict[str, Any], Context], Any]
+DEFAULT_REGION: Final = "us-east-1"
+
+
+def method_name(action: str) -> str:
+    """Return boto3's name of an action: ``PollForDecisionTask`` is ``poll_for_decision_task``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
+
+
+_MODULES: Final = (registration, executions, tasks)
+_OPERATIONS: Final[dict[str, Operation]] = {
+    action: getattr(module, method_name(action))
+    for action in OPERATIONS
+    for module in _MODULES
+    if hasattr(module, method_name(action))
+}
+
+
+def prepare(service: Service, action: str, request: dict[str, Any]) -> Work:
+    """
+    Return a checked request as work for the service.
+
+    Args:
+        service: who does it.
+        action: an action in SWF's spelling.
+        request: the body, parsed.
+
+    Raises:
+        ServiceFault: the action is unknown, or the request is not valid; nothing was done.
+    """
+    operation = _OPERATIONS.get(action)
+    if operation is None:
+        if action not in OPERATIONS:
+            raise faults.unknown_operation(action)
+        raise ServiceFault(
+            "UnknownOperationException",
+            f"{action} is an action of Amazon SWF that this local service does not have yet",
+        )
+    validation.check(action, request)
+    return partial(operation, service, request)

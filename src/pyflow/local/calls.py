@@ -1,0 +1,72 @@
+"""One call on its way through the service: what it asks, who waits for it, and what it got."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .tasklists import ListKey
+
+
+class Context(NamedTuple):
+    """What an operation knows of its caller and the moment: milliseconds since the epoch, and the region for ARNs."""
+
+    at: int
+    region: str
+
+
+Work = Callable[[Context], Any]
+
+
+class Wait(NamedTuple):
+    """What an operation gives instead of a reply where nothing is there yet: the task list to wait at, and the empty reply."""
+
+    key: ListKey
+    empty: dict[str, Any]
+
+
+class Call:
+    """
+    A call that a thread waits for.
+
+    Args:
+        work: the operation, to be run in the service's thread.
+        region: for ARNs.
+
+    ``abandoned`` is set, by any thread, when the caller is gone; then no task is given to it. ``waits_at`` and ``empty`` are the
+    service's notes while it waits for a task.
+    """
+
+    __slots__ = ("_done", "abandoned", "answered", "empty", "expires_s", "fault", "region", "reply", "waits_at", "work")
+
+    def __init__(self, work: Work, region: str) -> None:
+        self.work = work
+        self.region = region
+        self.reply: Any = None
+        self.fault: BaseException | None = None
+        self.abandoned = False
+        self.answered = False
+        self.waits_at: ListKey | None = None
+        self.empty: dict[str, Any] = {}
+        self.expires_s = 0.0
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def finish(self) -> None:
+        """Wake whoever waits. Called once, in the service's thread, after what the call did is durable."""
+        self._done.release()
+
+    def result(self) -> Any:
+        """
+        Wait for the reply.
+
+        Raises:
+            ServiceFault: what the service answered.
+        """
+        try:
+            self._done.acquire()
+        except BaseException:
+            self.abandoned = True
+            raise
+        if self.fault is not None:
+            raise self.fault
+        return self.reply

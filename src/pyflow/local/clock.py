@@ -1,0 +1,88 @@
+"""Time as a part: the only seam between the service and any clock. Times are milliseconds since the epoch."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+_since_boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Clock(Protocol):
+    """What the service asks of a clock."""
+
+    def now_ms(self) -> int:
+        """Return the time; it never goes back."""
+        ...
+
+    def wait_s(self, until_ms: int) -> float | None:
+        """Return how many real seconds to sleep until that time comes; None where sleeping does not bring it."""
+        ...
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Take a function to call when the time was changed by hand."""
+        ...
+
+
+class SystemClock:
+    """
+    The machine's time, kept by its steady clock.
+
+    The wall clock is read once. After that a step of it (NTP, a person, summer on a bad machine) fires no timer early or
+    late; the time that the machine is suspended counts.
+    """
+
+    def __init__(self) -> None:
+        self._offset_s = time.time() - time.clock_gettime(_since_boot)
+
+    def now_ms(self) -> int:
+        """Return the time."""
+        return int((time.clock_gettime(_since_boot) + self._offset_s) * 1000)
+
+    def wait_s(self, until_ms: int) -> float | None:
+        """Return how long it is until then."""
+        # One more millisecond, or a sleeper that wakes within the last one looks again and again until it is over.
+        return max(0.0, (until_ms - self.now_ms() + 1) / 1000)
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Nothing changes this clock."""
+
+
+class VirtualClock:
+    """
+    Time that passes only when told to.
+
+    Args:
+        start_s: the first moment, in seconds since the epoch.
+    """
+
+    def __init__(self, start_s: float = 1_500_000_000.0) -> None:
+        self._now_ms = round(start_s * 1000)
+        self._wakes: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def now_ms(self) -> int:
+        """Return the time."""
+        return self._now_ms
+
+    def wait_s(self, until_ms: int) -> float | None:
+        """Sleeping brings nothing here."""
+        return 0.0 if until_ms <= self._now_ms else None
+
+    def advance(self, seconds: float) -> None:
+        """
+        Let time pass. Deadlines on the way are applied by the service in their order, each at its own time.
+
+        Raises:
+            ValueError: negative; time never goes back.
+        """
+        if seconds < 0:
+            raise ValueError(f"time never goes back; advance({seconds}) was asked for")
+        with self._lock:
+            self._now_ms += round(seconds * 1000)
+        for wake in self._wakes:
+            wake()
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Take a function to call after each advance."""
+        self._wakes.append(wake)

@@ -1,0 +1,92 @@
+"""The direct door: boto3's methods and dictionaries with nothing in between."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pyflow.exceptions import ServiceFault
+from pyflow.swf.model import EVENT_ATTRIBUTES, OPERATIONS, SHAPES
+
+from . import api
+from .calls import Call
+from .service import Service
+from .state import Event
+
+ACTIONS: Final = {api.method_name(action): action for action in OPERATIONS}
+TIMESTAMPS: Final = {
+    member for shape in SHAPES.values() for member, kind in shape.get("members", {}).items() if kind == "Timestamp"
+}
+
+
+class DirectClient:
+    """
+    Calls the service as boto3's SWF client calls AWS: ``client.poll_for_decision_task(domain=..., taskList=...)``.
+
+    Takes and gives the same dictionaries, with times as aware datetimes (no ``ResponseMetadata``). Raises
+    ``pyflow.exceptions.ServiceFault`` where boto3 raises ``ClientError``.
+
+    Any number of threads may share one.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        """Return the method of an action."""
+        action = ACTIONS.get(name)
+        if action is None:
+            raise AttributeError(f"SWF has no action that boto3 would call {name!r}")
+        known = frozenset(SHAPES[OPERATIONS[action]["input"]]["members"])
+
+        def call(**request: Any) -> dict[str, Any]:
+            unknown = request.keys() - known
+            if unknown:
+                raise TypeError(
+                    f"{name}() got an unexpected keyword argument {min(unknown)!r}; SWF has {sorted(known)}"
+                )
+            return self._call(action, request)
+
+        call.__name__ = name
+        # Kept as an attribute of its own, so that the next look-up does not come here.
+        self.__dict__[name] = call
+        return call
+
+    def __dir__(self) -> list[str]:
+        """Offer the actions to completion."""
+        return [*super().__dir__(), *ACTIONS]
+
+    def _call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            call = Call(api.prepare(self._service, action, request), api.DEFAULT_REGION)
+            self._service.submit(call)
+            reply = call.result()
+        except ServiceFault as fault:
+            raise ServiceFault(fault.code, fault.message, operation=action, status=fault.status) from None
+        return to_python(reply)
+
+
+def to_python(reply: Any) -> dict[str, Any]:
+    """Return a reply as boto3 would give it."""
+    if reply is None:
+        return {}
+    return {name: _value(name, value) for name, value in reply.items()}
+
+
+def _value(name: str, value: Any) -> Any:
+    if name == "events":
+        return [_event(event) for event in value]
+    if isinstance(value, dict):
+        return {key: _value(key, member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_value("", member) for member in value]
+    return datetime.fromtimestamp(value, UTC) if name in TIMESTAMPS else value
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "eventTimestamp": datetime.fromtimestamp(event.at / 1000, UTC),
+        "eventType": event.type,
+        "eventId": event.id,
+        EVENT_ATTRIBUTES[event.type]: json.loads(event.attributes),
+    }

@@ -1,0 +1,154 @@
+"""Executions: start, tell, stop, describe, and their histories."""
+
+from typing import Any
+
+from pyflow.local import faults
+from pyflow.local.calls import Context
+from pyflow.local.pages import page_size
+from pyflow.local.rules import close, messages, start
+from pyflow.local.rules.turn import Turn, given
+from pyflow.local.service import Service
+from pyflow.local.state import Execution
+
+Request = dict[str, Any]
+Reply = dict[str, Any]
+
+
+def start_workflow_execution(service: Service, request: Request, context: Context) -> Reply:
+    """Start an execution; its workflow id must have no open run."""
+    domain = service.registry.writable_domain(request["domain"])
+    named = request["workflowType"]
+    found = domain.type("WorkflowType", named["name"], named["version"])
+    if found.status != "REGISTERED":
+        raise faults.type_fault("TypeDeprecatedFault", "WorkflowType", found.name, found.version)
+    try:
+        effective = start.settings(request, found.defaults)
+    except start.Undefined as undefined:
+        raise faults.default_undefined(undefined.args[0]) from None
+    workflow_id = request["workflowId"]
+    if workflow_id in domain.open_runs:
+        raise faults.already_started()
+    if domain.open_executions_exhausted():
+        raise faults.limit_exceeded(f"{faults.OPEN_EXECUTIONS_MAX} executions are open in domain {domain.name}")
+    execution = start.new_execution(
+        service.next_run(),
+        service.ids.run_id(),
+        domain.name,
+        workflow_id,
+        {"name": found.name, "version": found.version},
+        effective,
+        request.get("tagList") or [],
+        None,
+        context.at,
+    )
+    service.add_execution(execution)
+    turn = Turn(execution, context.at)
+    start.start(turn, effective, request.get("input"))
+    service.settle(turn)
+    return {"runId": execution.run_id}
+
+
+def signal_workflow_execution(service: Service, request: Request, context: Context) -> None:
+    """Record a signal in an open execution."""
+    turn = _turn_of_open(service, request, context)
+    messages.signal(turn, request)
+    service.settle(turn)
+
+
+def request_cancel_workflow_execution(service: Service, request: Request, context: Context) -> None:
+    """Record a cancel request in an open execution."""
+    turn = _turn_of_open(service, request, context)
+    messages.request_cancel(turn)
+    service.settle(turn)
+
+
+def terminate_workflow_execution(service: Service, request: Request, context: Context) -> None:
+    """Close an open execution at once."""
+    turn = _turn_of_open(service, request, context)
+    close.terminate(turn, "OPERATOR_INITIATED", request)
+    service.settle(turn)
+
+
+def describe_workflow_execution(service: Service, request: Request, _: Context) -> Reply:
+    """Describe an execution, open or closed."""
+    execution = _named(service, request)
+    reply: Reply = {
+        "executionInfo": execution_info(execution),
+        "executionConfiguration": {
+            "taskStartToCloseTimeout": execution.task_timeout,
+            "executionStartToCloseTimeout": execution.execution_timeout,
+            "taskList": {"name": execution.task_list},
+            "childPolicy": execution.child_policy,
+            **given(
+                {"taskPriority": execution.priority, "lambdaRole": execution.lambda_role}, "taskPriority", "lambdaRole"
+            ),
+        },
+        "openCounts": {
+            "openActivityTasks": len(execution.activities),
+            "openDecisionTasks": 1 if execution.scheduled or execution.started else 0,
+            "openTimers": len(execution.timers),
+            "openChildWorkflowExecutions": len(execution.children),
+            "openLambdaFunctions": len(execution.lambdas),
+        },
+    }
+    service.store.flush()
+    latest = service.store.latest_activity_at(execution.run)
+    if latest is not None:
+        reply["latestActivityTaskTimestamp"] = latest / 1000
+    if execution.context_id:
+        reply["latestExecutionContext"] = service.store.execution_context(execution.run, execution.context_id)
+    return reply
+
+
+def get_workflow_execution_history(service: Service, request: Request, _: Context) -> Reply:
+    """Give a page of an execution's history."""
+    execution = _named(service, request)
+    backwards = bool(request.get("reverseOrder"))
+    size = page_size(request)
+    token = request.get("nextPageToken")
+    if token:
+        run, begin, backwards = service.tokens.unseal(token, "history")
+        if run != execution.run:
+            raise faults.invalid("Invalid token")
+    else:
+        begin = execution.last_id if backwards else 1
+    if backwards:
+        end = max(1, begin - size + 1)
+        reply: Reply = {"events": service.read_events(execution, end, begin)[::-1]}
+        following, more = end - 1, end > 1
+    else:
+        end = min(execution.last_id, begin + size - 1)
+        reply = {"events": service.read_events(execution, begin, end)}
+        following, more = end + 1, end < execution.last_id
+    if more:
+        reply["nextPageToken"] = service.tokens.seal("history", execution.run, following, backwards)
+    return reply
+
+
+def execution_info(execution: Execution) -> Reply:
+    """Return what lists and descriptions tell of an execution."""
+    info: Reply = {
+        "execution": execution.reference(),
+        "workflowType": execution.workflow_type(),
+        "startTimestamp": execution.opened_at / 1000,
+        "executionStatus": "OPEN" if execution.open else "CLOSED",
+        "cancelRequested": execution.cancel_requested,
+    }
+    if execution.closed_at is not None:
+        info["closeTimestamp"] = execution.closed_at / 1000
+        info["closeStatus"] = execution.close_status
+    if execution.parent is not None:
+        info["parent"] = {"workflowId": execution.parent.workflow_id, "runId": execution.parent.run_id}
+    if execution.tag_list:
+        info["tagList"] = execution.tag_list
+    return info
+
+
+def _named(service: Service, request: Request) -> Execution:
+    named = request["execution"]
+    return service.find_execution(request["domain"], named["workflowId"], named["runId"])
+
+
+def _turn_of_open(service: Service, request: Request, context: Context) -> Turn:
+    execution = service.open_execution(request["domain"], request["workflowId"], request.get("runId"))
+    return Turn(execution, context.at)

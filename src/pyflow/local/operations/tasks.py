@@ -1,0 +1,176 @@
+"""Tasks: polls, their answers, heartbeats, and how many wait."""
+
+from typing import Any
+
+from pyflow.local import faults
+from pyflow.local.calls import Context, Wait
+from pyflow.local.pages import page_size
+from pyflow.local.rules import decisions, tasks
+from pyflow.local.rules.turn import Turn, given
+from pyflow.local.service import Service
+from pyflow.local.state import ActivityTask, Execution
+from pyflow.local.tasklists import ListKey
+
+Request = dict[str, Any]
+Reply = dict[str, Any]
+
+
+def poll_for_decision_task(service: Service, request: Request, context: Context) -> Reply | Wait:
+    """Give the next decision task of a list with the history up to it, or a further page of one that is started."""
+    service.registry.domain(request["domain"])
+    if request.get("nextPageToken"):
+        return _decision_page(service, request)
+    key = ListKey("decision", request["domain"], request["taskList"]["name"])
+    taken = service.task_lists.take(key)
+    if taken is None:
+        return Wait(key, {"previousStartedEventId": 0, "startedEventId": 0})
+    execution = service.execution(taken[0])
+    turn = Turn(execution, context.at)
+    task = tasks.start_decision_task(turn, request.get("identity"))
+    service.settle(turn)
+    first = 1
+    if request.get("startAtPreviousStartedEvent"):
+        service.store.flush()
+        before = service.store.decision_start_before(execution.run, task.started_id)
+        first = service.store.first_event_since(execution.run, before.at) if before else 1
+    backwards = bool(request.get("reverseOrder"))
+    begin = task.started_id if backwards else first
+    return _decision_reply(service, execution, begin, first, page_size(request), backwards)
+
+
+def _decision_page(service: Service, request: Request) -> Reply:
+    run, scheduled_id, started_id, begin, first, backwards = service.tokens.unseal(
+        request["nextPageToken"], "decision page"
+    )
+    execution = service.execution(run)
+    task = execution.started
+    if task is None or (task.event_id, task.started_id) != (scheduled_id, started_id):
+        raise faults.unknown_decision_task(scheduled_id)
+    if (execution.domain, task.attributes["taskList"]) != (request["domain"], {"name": request["taskList"]["name"]}):
+        raise faults.invalid("Invalid token")
+    return _decision_reply(service, execution, begin, first, page_size(request), backwards)
+
+
+def _decision_reply(
+    service: Service, execution: Execution, begin: int, first: int, size: int, backwards: bool
+) -> Reply:
+    """Return the started decision task with the page of its history, ``first`` to its start, that begins at ``begin``."""
+    task = execution.started
+    assert task is not None
+    if backwards:
+        end = max(first, begin - size + 1)
+        events = service.read_events(execution, end, begin)[::-1]
+        following, more = end - 1, end > first
+    else:
+        end = min(task.started_id, begin + size - 1)
+        events = service.read_events(execution, begin, end)
+        following, more = end + 1, end < task.started_id
+    where = (execution.run, task.event_id, task.started_id)
+    reply: Reply = {
+        "taskToken": service.tokens.seal("decision", *where),
+        "startedEventId": task.started_id,
+        "workflowExecution": execution.reference(),
+        "workflowType": execution.workflow_type(),
+        "events": events,
+        "previousStartedEventId": execution.previous_started_id,
+    }
+    if more:
+        reply["nextPageToken"] = service.tokens.seal("decision page", *where, following, first, backwards)
+    return reply
+
+
+def respond_decision_task_completed(service: Service, request: Request, context: Context) -> None:
+    """Carry out the decisions of a decider."""
+    run, scheduled_id, started_id = service.tokens.unseal(request["taskToken"], "decision")
+    execution = _open_run(service, run)
+    task = execution.started
+    if task is None or (task.event_id, task.started_id) != (scheduled_id, started_id):
+        raise faults.unknown_decision_task(scheduled_id)
+    turn = Turn(execution, context.at)
+    decisions.complete_decision_task(turn, request, service.registry.domain(execution.domain))
+    service.settle(turn)
+
+
+def poll_for_activity_task(service: Service, request: Request, context: Context) -> Reply | Wait:
+    """Give the next activity task of a list."""
+    service.registry.domain(request["domain"])
+    key = ListKey("activity", request["domain"], request["taskList"]["name"])
+    taken = service.task_lists.take(key)
+    if taken is None:
+        return Wait(key, {"startedEventId": 0})
+    execution = service.execution(taken[0])
+    task = execution.activities[taken[1]]
+    turn = Turn(execution, context.at)
+    tasks.start_activity_task(turn, task, request.get("identity"))
+    service.settle(turn)
+    return {
+        "taskToken": service.tokens.seal("activity", execution.run, task.event_id, task.started_id),
+        "startedEventId": task.started_id,
+        "workflowExecution": execution.reference(),
+        **given(task.attributes, "activityId", "activityType", "input"),
+    }
+
+
+def respond_activity_task_completed(service: Service, request: Request, context: Context) -> None:
+    """Record an activity's result."""
+    execution, task = _started_activity(service, request)
+    turn = Turn(execution, context.at)
+    tasks.close_activity(turn, task, "ActivityTaskCompleted", given(request, "result"))
+    service.settle(turn)
+
+
+def respond_activity_task_failed(service: Service, request: Request, context: Context) -> None:
+    """Record an activity's failure."""
+    execution, task = _started_activity(service, request)
+    turn = Turn(execution, context.at)
+    tasks.close_activity(turn, task, "ActivityTaskFailed", given(request, "reason", "details"))
+    service.settle(turn)
+
+
+def respond_activity_task_canceled(service: Service, request: Request, context: Context) -> None:
+    """Record that an activity was canceled, asked for or not."""
+    execution, task = _started_activity(service, request)
+    turn = Turn(execution, context.at)
+    tasks.cancel_activity(turn, task, given(request, "details"))
+    service.settle(turn)
+
+
+def record_activity_task_heartbeat(service: Service, request: Request, context: Context) -> Reply:
+    """Restart an activity's heartbeat clock; tell it whether it is asked to cancel."""
+    execution, task = _started_activity(service, request)
+    turn = Turn(execution, context.at)
+    tasks.heartbeat(turn, task, request.get("details"))
+    service.settle(turn)
+    return {"cancelRequested": bool(task.cancel_requested_id)}
+
+
+def count_pending_decision_tasks(service: Service, request: Request, _: Context) -> Reply:
+    """Count the decision tasks that wait in a list."""
+    return _count(service, "decision", request)
+
+
+def count_pending_activity_tasks(service: Service, request: Request, _: Context) -> Reply:
+    """Count the activity tasks that wait in a list."""
+    return _count(service, "activity", request)
+
+
+def _count(service: Service, kind: str, request: Request) -> Reply:
+    service.registry.domain(request["domain"])
+    key = ListKey(kind, request["domain"], request["taskList"]["name"])
+    return {"count": service.task_lists.count(key), "truncated": False}
+
+
+def _open_run(service: Service, run: int) -> Execution:
+    execution = service.execution(run)
+    if not execution.open:
+        raise faults.unknown_execution(execution.workflow_id, execution.run_id)
+    return execution
+
+
+def _started_activity(service: Service, request: Request) -> tuple[Execution, ActivityTask]:
+    run, scheduled_id, started_id = service.tokens.unseal(request["taskToken"], "activity")
+    execution = _open_run(service, run)
+    task = execution.activities.get(scheduled_id)
+    if task is None or task.started_id != started_id:
+        raise faults.unknown_activity(scheduled_id)
+    return execution, task

@@ -1,0 +1,318 @@
+"""
+RespondDecisionTaskCompleted: the decisions of one answer, applied in their order, each seeing what those before it did.
+
+A decision that cannot be carried out leaves a ``...Failed`` event with its cause and does not stop the ones after it. What
+concerns another party (children, signals, Lambda functions) is asked for as an effect and follows the batch.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from pyflow.local.effects import DeliverCancelRequest, DeliverSignal, InvokeLambda, StartChild
+from pyflow.local.state import ActivityTask, Attributes, Child, LambdaTask, Timer, milliseconds
+from pyflow.swf.decisions import CLOSING
+from pyflow.swf.model import DECISION_ATTRIBUTES
+
+from . import tasks
+from .close import close
+from .start import Undefined, settings
+from .turn import Turn, given
+
+OPEN_ITEMS_MAX: Final = 1_000
+
+
+class World(Protocol):
+    """What a decision must know of its domain."""
+
+    def type_defaults(self, kind: str, name: str, version: str) -> dict[str, Any] | str:
+        """Return a type's registered defaults, or ``DOES_NOT_EXIST`` or ``DEPRECATED``."""
+        ...
+
+    def open_executions_exhausted(self) -> bool:
+        """Return whether the domain holds as many open executions as it may."""
+        ...
+
+
+def complete_decision_task(turn: Turn, request: dict[str, Any], world: World) -> None:
+    """Record the answer to the started decision task and carry out its decisions."""
+    execution = turn.execution
+    task = execution.started
+    assert task is not None
+    task.closed = True
+    execution.started = None
+    execution.previous_started_id = task.started_id
+    turn.touch(task)
+    turn.touch(execution)
+    completed_id = turn.record(
+        "DecisionTaskCompleted",
+        {
+            "scheduledEventId": task.event_id,
+            "startedEventId": task.started_id,
+            **given(request, "executionContext", "taskList", "taskListScheduleToStartTimeout"),
+        },
+    )
+    if request.get("executionContext") is not None:
+        execution.context_id = completed_id
+    _override_task_list(turn, request)
+    turn.hold()
+    for decision in request.get("decisions") or ():
+        kind = decision["decisionType"]
+        attributes = decision.get(DECISION_ATTRIBUTES[kind]) or {}
+        DECISIONS[kind](turn, attributes, completed_id, world)
+    turn.release()
+    turn.free_decision_task()
+
+
+def _override_task_list(turn: Turn, request: dict[str, Any]) -> None:
+    """
+    Take the task list for later decision tasks: for good, or until a task on it is not answered in time.
+
+    An answer without a task list ends a temporary override: it holds only as long as it is renewed.
+    """
+    execution = turn.execution
+    execution.sticky = None
+    name = (request.get("taskList") or {}).get("name")
+    if name is None:
+        return
+    wait = request.get("taskListScheduleToStartTimeout")
+    if milliseconds(wait) is None:
+        execution.task_list = name
+    else:
+        execution.sticky = (name, wait)
+
+
+def _refuse(turn: Turn, event_type: str, attributes: Attributes, cause: str, completed_id: int) -> None:
+    turn.record(event_type, {**attributes, "cause": cause, "decisionTaskCompletedEventId": completed_id})
+
+
+TYPE_CAUSES: Final = {
+    "DOES_NOT_EXIST": "{}_TYPE_DOES_NOT_EXIST",
+    "DEPRECATED": "{}_TYPE_DEPRECATED",
+}
+ACTIVITY_DEFAULTS: Final = (
+    ("taskList", "defaultTaskList", "DEFAULT_TASK_LIST_UNDEFINED"),
+    (
+        "scheduleToStartTimeout",
+        "defaultTaskScheduleToStartTimeout",
+        "DEFAULT_SCHEDULE_TO_START_TIMEOUT_UNDEFINED",
+    ),
+    (
+        "scheduleToCloseTimeout",
+        "defaultTaskScheduleToCloseTimeout",
+        "DEFAULT_SCHEDULE_TO_CLOSE_TIMEOUT_UNDEFINED",
+    ),
+    ("startToCloseTimeout", "defaultTaskStartToCloseTimeout", "DEFAULT_START_TO_CLOSE_TIMEOUT_UNDEFINED"),
+    ("heartbeatTimeout", "defaultTaskHeartbeatTimeout", "DEFAULT_HEARTBEAT_TIMEOUT_UNDEFINED"),
+)
+"""In the order in which SWF looks."""
+
+
+def _schedule_activity_task(turn: Turn, asked: Attributes, completed_id: int, world: World) -> None:
+    execution = turn.execution
+    activity_type = asked["activityType"]
+    defaults = world.type_defaults("ActivityType", activity_type["name"], activity_type["version"])
+    effective = given(asked, "activityId", "activityType", "input", "control")
+    cause: str | None = None
+    if isinstance(defaults, str):
+        cause = TYPE_CAUSES[defaults].format("ACTIVITY")
+    elif asked["activityId"] in execution.activity_ids:
+        cause = "ACTIVITY_ID_ALREADY_IN_USE"
+    elif len(execution.activities) >= OPEN_ITEMS_MAX:
+        cause = "OPEN_ACTIVITIES_LIMIT_EXCEEDED"
+    else:
+        for member, default, undefined in ACTIVITY_DEFAULTS:
+            value = asked.get(member) or defaults.get(default)
+            if not value:
+                cause = undefined
+                break
+            effective[member] = value
+        priority = asked.get("taskPriority") or defaults.get("defaultTaskPriority")
+        if priority:
+            effective["taskPriority"] = priority
+    if cause is not None:
+        _refuse(turn, "ScheduleActivityTaskFailed", given(asked, "activityId", "activityType"), cause, completed_id)
+        return
+    effective["decisionTaskCompletedEventId"] = completed_id
+    task = ActivityTask(turn.record("ActivityTaskScheduled", effective), turn.at, effective)
+    execution.activities[task.event_id] = task
+    execution.activity_ids[asked["activityId"]] = task
+    tasks.arm_activity(turn, task)
+
+
+def _request_cancel_activity_task(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
+    task = turn.execution.activity_ids.get(asked["activityId"])
+    named = given(asked, "activityId")
+    if task is None:
+        _refuse(turn, "RequestCancelActivityTaskFailed", named, "ACTIVITY_ID_UNKNOWN", completed_id)
+        return
+    task.cancel_requested_id = turn.record(
+        "ActivityTaskCancelRequested", {**named, "decisionTaskCompletedEventId": completed_id}
+    )
+    turn.touch(task)
+    if task.waiting:
+        tasks.cancel_activity(turn, task, {})
+
+
+def _start_timer(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
+    execution = turn.execution
+    timer_id = asked["timerId"]
+    cause: str | None = None
+    if timer_id in execution.timer_ids:
+        cause = "TIMER_ID_ALREADY_IN_USE"
+    elif len(execution.timers) >= OPEN_ITEMS_MAX:
+        cause = "OPEN_TIMERS_LIMIT_EXCEEDED"
+    if cause is not None:
+        _refuse(turn, "StartTimerFailed", {"timerId": timer_id}, cause, completed_id)
+        return
+    attributes = given(asked, "timerId", "startToFireTimeout", "control")
+    attributes["decisionTaskCompletedEventId"] = completed_id
+    timer = Timer(turn.record("TimerStarted", attributes), turn.at, attributes)
+    timer.due = turn.at + int(asked["startToFireTimeout"]) * 1000
+    execution.timers[timer.event_id] = timer
+    execution.timer_ids[timer_id] = timer
+    turn.touch(timer)
+
+
+def _cancel_timer(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
+    timer = turn.execution.timer_ids.get(asked["timerId"])
+    named = given(asked, "timerId")
+    if timer is None:
+        _refuse(turn, "CancelTimerFailed", named, "TIMER_ID_UNKNOWN", completed_id)
+        return
+    tasks.end_timer(turn, timer)
+    attributes = {**named, "startedEventId": timer.event_id, "decisionTaskCompletedEventId": completed_id}
+    turn.record("TimerCanceled", attributes)
+
+
+def _record_marker(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
+    attributes = {**given(asked, "markerName", "details"), "decisionTaskCompletedEventId": completed_id}
+    turn.record("MarkerRecorded", attributes)
+
+
+def _start_child(turn: Turn, asked: Attributes, completed_id: int, world: World) -> None:
+    execution = turn.execution
+    workflow_type = asked["workflowType"]
+    defaults = world.type_defaults("WorkflowType", workflow_type["name"], workflow_type["version"])
+    effective: dict[str, Any] = {}
+    cause: str | None = None
+    if isinstance(defaults, str):
+        cause = TYPE_CAUSES[defaults].format("WORKFLOW")
+    elif len(execution.children) >= OPEN_ITEMS_MAX:
+        cause = "OPEN_CHILDREN_LIMIT_EXCEEDED"
+    elif world.open_executions_exhausted():
+        cause = "OPEN_WORKFLOWS_LIMIT_EXCEEDED"
+    else:
+        try:
+            effective = settings(asked, defaults)
+        except Undefined as undefined:
+            cause = UNDEFINED_CAUSES[undefined.args[0]]
+    named = given(asked, "workflowId", "workflowType", "control")
+    if cause is not None:
+        _refuse(turn, "StartChildWorkflowExecutionFailed", {**named, "initiatedEventId": 0}, cause, completed_id)
+        return
+    attributes = {**named, **effective, **given(asked, "input"), "decisionTaskCompletedEventId": completed_id}
+    if asked.get("tagList"):
+        attributes["tagList"] = asked["tagList"]
+    child = Child(turn.record("StartChildWorkflowExecutionInitiated", attributes), turn.at, attributes)
+    execution.children[child.event_id] = child
+    turn.touch(child)
+    turn.effects.append(
+        StartChild(
+            child.event_id,
+            asked["workflowId"],
+            workflow_type,
+            effective,
+            asked.get("input"),
+            asked.get("tagList") or [],
+        )
+    )
+
+
+UNDEFINED_CAUSES: Final = {
+    "executionStartToCloseTimeout": "DEFAULT_EXECUTION_START_TO_CLOSE_TIMEOUT_UNDEFINED",
+    "taskList": "DEFAULT_TASK_LIST_UNDEFINED",
+    "taskStartToCloseTimeout": "DEFAULT_TASK_START_TO_CLOSE_TIMEOUT_UNDEFINED",
+    "childPolicy": "DEFAULT_CHILD_POLICY_UNDEFINED",
+}
+
+
+def _signal_external(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
+    attributes = given(asked, "workflowId", "signalName", "input", "control")
+    if asked.get("runId"):
+        attributes["runId"] = asked["runId"]
+    attributes["decisionTaskCompletedEventId"] = completed_id
+    initiated_id = turn.record("SignalExternalWorkflowExecutionInitiated", attributes)
+    turn.effects.append(DeliverSignal(initiated_id, attributes))
+
+
+def _request_cancel_external(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
+    attributes = given(asked, "workflowId", "control")
+    if asked.get("runId"):
+        attributes["runId"] = asked["runId"]
+    attributes["decisionTaskCompletedEventId"] = completed_id
+    initiated_id = turn.record("RequestCancelExternalWorkflowExecutionInitiated", attributes)
+    turn.effects.append(DeliverCancelRequest(initiated_id, attributes))
+
+
+def _schedule_lambda_function(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
+    execution = turn.execution
+    cause: str | None = None
+    if asked["id"] in execution.lambda_ids:
+        cause = "ID_ALREADY_IN_USE"
+    elif len(execution.lambdas) >= OPEN_ITEMS_MAX:
+        cause = "OPEN_LAMBDA_FUNCTIONS_LIMIT_EXCEEDED"
+    if cause is not None:
+        _refuse(turn, "ScheduleLambdaFunctionFailed", given(asked, "id", "name"), cause, completed_id)
+        return
+    attributes = given(asked, "id", "name", "input", "control")
+    if asked.get("startToCloseTimeout"):
+        attributes["startToCloseTimeout"] = asked["startToCloseTimeout"]
+    attributes["decisionTaskCompletedEventId"] = completed_id
+    task = LambdaTask(turn.record("LambdaFunctionScheduled", attributes), turn.at, attributes)
+    execution.lambdas[task.event_id] = task
+    execution.lambda_ids[asked["id"]] = task
+    turn.touch(task)
+    turn.effects.append(InvokeLambda(task.event_id, attributes))
+
+
+def _closes(event_type: str, status: str, *members: str) -> "Rule":
+    """
+    Return the rule of a decision that closes the execution.
+
+    It fails as UNHANDLED_DECISION iff a decision task is scheduled: then something has happened that this decider has not
+    seen. Failures earlier in the same batch do not count; their decision task would come after the batch.
+    """
+
+    def apply(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
+        if turn.execution.scheduled is not None:
+            _refuse(turn, REFUSED_CLOSE[event_type], {}, "UNHANDLED_DECISION", completed_id)
+            return
+        attributes = {**given(asked, *members), "decisionTaskCompletedEventId": completed_id}
+        close(turn, event_type, attributes, status)
+
+    return apply
+
+
+REFUSED_CLOSE: Final = {
+    "WorkflowExecutionCompleted": "CompleteWorkflowExecutionFailed",
+    "WorkflowExecutionFailed": "FailWorkflowExecutionFailed",
+    "WorkflowExecutionCanceled": "CancelWorkflowExecutionFailed",
+}
+
+Rule = Callable[[Turn, Attributes, int, World], None]
+DECISIONS: Final[dict[str, Rule]] = {
+    "ScheduleActivityTask": _schedule_activity_task,
+    "RequestCancelActivityTask": _request_cancel_activity_task,
+    "CompleteWorkflowExecution": _closes("WorkflowExecutionCompleted", "COMPLETED", "result"),
+    "FailWorkflowExecution": _closes("WorkflowExecutionFailed", "FAILED", "reason", "details"),
+    "CancelWorkflowExecution": _closes("WorkflowExecutionCanceled", "CANCELED", "details"),
+    "RecordMarker": _record_marker,
+    "StartTimer": _start_timer,
+    "CancelTimer": _cancel_timer,
+    "SignalExternalWorkflowExecution": _signal_external,
+    "RequestCancelExternalWorkflowExecution": _request_cancel_external,
+    "StartChildWorkflowExecution": _start_child,
+    "ScheduleLambdaFunction": _schedule_lambda_function,
+}
+
+__all__ = ["CLOSING", "DECISIONS", "World", "complete_decision_task"]

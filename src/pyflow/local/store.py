@@ -1,0 +1,326 @@
+"""
+The database: the only place that speaks SQL (with rows.py, which holds the statements of single rows).
+
+Operations change the state in memory and say here what they appended and touched; ``commit`` writes the net change of a whole
+group of them in one transaction. A task that is scheduled, handed out and closed within one group never has a row.
+"""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from . import rows
+from .state import ActivityTask, Child, DecisionTask, Event, Execution, LambdaTask, OpenItem, Parent, Timer
+
+
+class Store:
+    """
+    What the service remembers, durably.
+
+    Args:
+        connection: from ``files.connect``; this store is its only user.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._events: list[rows.Row] = []
+        self._items: list[tuple[Execution, OpenItem]] = []
+        self._executions: list[Execution] = []
+
+    # -- writing
+
+    def append_events(self, execution: Execution, events: list[Event]) -> None:
+        """Add events to the end of a run's history."""
+        run = execution.run
+        self._events.extend((run, *event) for event in events)
+
+    def keep(self, execution: Execution, item: OpenItem | Execution) -> None:
+        """Note that an item has changed; its row follows with the group."""
+        if item.dirty:
+            return
+        item.dirty = True
+        if isinstance(item, Execution):
+            self._executions.append(item)
+        else:
+            self._items.append((execution, item))
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything waits to be written or committed."""
+        return bool(self._events or self._items or self._executions or self._connection.in_transaction)
+
+    def flush(self) -> None:
+        """Write what has changed, inside the group's transaction, so that queries see it."""
+        if not (self._events or self._items or self._executions):
+            return
+        self.begin()
+        self._flush_executions()
+        if self._events:
+            self._connection.executemany(rows.INSERT_EVENT, self._events)
+            self._events.clear()
+        self._flush_items()
+
+    def begin(self) -> None:
+        """Open the group's transaction if it is not open."""
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Make the group durable."""
+        self.flush()
+        if self._connection.in_transaction:
+            self._connection.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Forget the group. What is in memory is worth nothing afterwards."""
+        self._events.clear()
+        self._items.clear()
+        self._executions.clear()
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def _flush_executions(self) -> None:
+        execute = self._connection.execute
+        for execution in self._executions:
+            execution.dirty = False
+            if not execution.stored:
+                execution.stored = True
+                execute(rows.INSERT_EXECUTION, rows.execution_row(execution))
+            elif execution.open:
+                execute(rows.UPDATE_EXECUTION, (*rows.running_values(execution), execution.run))
+            else:
+                values = (*rows.running_values(execution), *rows.closing_values(execution), execution.run)
+                execute(rows.CLOSE_EXECUTION, values)
+        self._executions.clear()
+
+    def _flush_items(self) -> None:
+        gone: dict[str, list[rows.Row]] = defaultdict(list)
+        kept: dict[str, list[rows.Row]] = defaultdict(list)
+        for execution, item in self._items:
+            item.dirty = False
+            table: str | None = None
+            if not item.closed:
+                table, row = rows.ROW_OF[type(item)](execution, item)
+                kept[table].append(row)
+            if item.stored_in is not None and item.stored_in != table:
+                gone[item.stored_in].append((execution.run, item.event_id))
+            item.stored_in = table
+        self._items.clear()
+        for name, keys in gone.items():
+            self._connection.executemany(rows.DELETE[name], keys)
+        for name, values in kept.items():
+            self._connection.executemany(rows.PUT[name], values)
+
+    # -- the service's own facts
+
+    def service_fact(self, key: str) -> str | None:
+        """Return a fact about this database."""
+        row = self._connection.execute("SELECT value FROM service WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def put_service_fact(self, key: str, value: str) -> None:
+        """Keep a fact about this database."""
+        self.begin()
+        self._connection.execute("INSERT OR REPLACE INTO service VALUES (?, ?)", (key, value))
+
+    # -- domains and types
+
+    def domains(self) -> list[rows.Row]:
+        """Return all domains: name, status, description, retention, tags as JSON text."""
+        return self._connection.execute("SELECT * FROM domains").fetchall()
+
+    def put_domain(self, *row: Any) -> None:
+        """Keep a domain."""
+        self.begin()
+        self._connection.execute("INSERT OR REPLACE INTO domains VALUES (?, ?, ?, ?, ?)", row)
+
+    def types(self) -> list[rows.Row]:
+        """Return all types, in the order of the table's columns."""
+        return self._connection.execute("SELECT * FROM types").fetchall()
+
+    def put_type(self, *row: Any) -> None:
+        """Keep a type."""
+        self.begin()
+        self._connection.execute("INSERT OR REPLACE INTO types VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    # -- what a service must know when it starts
+
+    def last_run(self) -> int:
+        """Return the highest run number ever given."""
+        return int(self._connection.execute("SELECT COALESCE(MAX(run), 0) FROM executions").fetchone()[0])
+
+    def open_executions(self) -> Iterator[tuple[int, str, str, int | None]]:
+        """Yield run, domain, workflow id and due time of all open executions."""
+        yield from self._connection.execute(
+            "SELECT run, domain, workflow_id, due FROM executions WHERE closed_at IS NULL"
+        )
+
+    def waiting_tasks(self) -> Iterator[tuple[str, int, int, str, str, int, int]]:
+        """Yield kind, run, event id, domain, task list, priority and since when, of all tasks that polls may have."""
+        yield from self._connection.execute(
+            """
+            SELECT 'decision', run, event_id, domain, task_list, priority, opened_at FROM waiting_decision_tasks
+                WHERE available
+            UNION ALL
+            SELECT 'activity', run, event_id, domain, task_list, priority, opened_at FROM waiting_activity_tasks
+            """
+        )
+
+    def deadlines(self) -> Iterator[tuple[int, int, int]]:
+        """Yield run, event id and due time of every open item that has one."""
+        yield from self._connection.execute(
+            """
+            SELECT run, event_id, due FROM waiting_decision_tasks WHERE due IS NOT NULL
+            UNION ALL SELECT run, event_id, due FROM started_decision_tasks WHERE due IS NOT NULL
+            UNION ALL SELECT run, event_id, due FROM waiting_activity_tasks WHERE due IS NOT NULL
+            UNION ALL SELECT run, event_id, due FROM started_activity_tasks WHERE due IS NOT NULL
+            UNION ALL SELECT run, event_id, due FROM timers
+            UNION ALL SELECT run, event_id, due FROM lambda_tasks WHERE due IS NOT NULL
+            """
+        )
+
+    def lambda_tasks(self) -> list[tuple[int, int, int]]:
+        """Return run, event id and started id of all open Lambda functions, in the order of their scheduling."""
+        return self._connection.execute(
+            "SELECT run, event_id, started_id FROM lambda_tasks ORDER BY run, event_id"
+        ).fetchall()
+
+    # -- executions
+
+    def find_run(self, domain: str, workflow_id: str, run_id: str) -> int | None:
+        """Return the number of a run, open or closed."""
+        row = self._connection.execute(
+            "SELECT run FROM executions WHERE domain = ? AND workflow_id = ? AND run_id = ?",
+            (domain, workflow_id, run_id),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def load_execution(self, run: int) -> Execution:
+        """Return the state of a run as it was last kept; its cost follows what is open in it, not its history."""
+        row = self._connection.execute("SELECT * FROM executions WHERE run = ?", (run,)).fetchone()
+        last = self._connection.execute(
+            "SELECT id, at FROM events WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)
+        ).fetchone()
+        execution = Execution(
+            *row[:7],
+            task_timeout=row[7],
+            execution_timeout=row[8],
+            child_policy=row[9],
+            priority=row[10],
+            lambda_role=row[11],
+            tag_list=json.loads(row[12]),
+            parent=None if row[13] is None else Parent(*row[13:17]),
+            task_list=row[17],
+            sticky=None if row[18] is None else (row[18], row[19]),
+            cancel_requested=bool(row[20]),
+            previous_started_id=row[21],
+            context_id=row[22],
+            due=row[23],
+            close_status=row[24],
+            closed_at=row[25],
+            last_id=last[0],
+            last_at=last[1],
+            stored=True,
+        )
+        if execution.open:
+            self._load_items(execution)
+        return execution
+
+    def _load_items(self, execution: Execution) -> None:
+        for table, *state in self._item_rows("waiting_decision_tasks", execution.run):
+            event_id, at, attributes, due, available = state[:5]
+            execution.scheduled = DecisionTask(
+                event_id, at, attributes, due, stored_in=table, available=bool(available)
+            )
+        for table, *state in self._item_rows("started_decision_tasks", execution.run):
+            event_id, at, attributes, due, started_id, started_at = state
+            execution.started = DecisionTask(
+                event_id, at, attributes, due, False, table, False, started_id, started_at, True
+            )
+        for name in ("waiting_activity_tasks", "started_activity_tasks"):
+            for table, event_id, at, attributes, due, *rest in self._item_rows(name, execution.run):
+                started = rest if name == "started_activity_tasks" else ()
+                activity = ActivityTask(event_id, at, attributes, due, False, table, False, *started)
+                execution.activities[event_id] = activity
+                execution.activity_ids[attributes["activityId"]] = activity
+        for table, event_id, at, attributes, due in self._item_rows("timers", execution.run):
+            timer = Timer(event_id, at, attributes, due, stored_in=table)
+            execution.timers[event_id] = execution.timer_ids[attributes["timerId"]] = timer
+        for table, event_id, at, attributes, due, started_id in self._item_rows("lambda_tasks", execution.run):
+            task = LambdaTask(event_id, at, attributes, due, False, table, False, started_id)
+            execution.lambdas[event_id] = execution.lambda_ids[attributes["id"]] = task
+        for table, event_id, at, attributes, *state in self._item_rows("children", execution.run):
+            execution.children[event_id] = Child(event_id, at, attributes, None, False, table, False, *state)
+
+    def _item_rows(self, table: str, run: int) -> list[list[Any]]:
+        """Return table, event id, time, attributes, and the row's own columns, for each of a run's items in a table."""
+        found = self._connection.execute(ITEMS[table], (run,)).fetchall()
+        return [[table, row[0], row[1], json.loads(row[2]), *row[3:]] for row in found]
+
+    def read_events(self, run: int, first: int, last: int) -> list[Event]:
+        """Return the events of a run from ``first`` to ``last``, both included, ascending."""
+        found = self._connection.execute(
+            "SELECT id, type, at, attributes FROM events WHERE run = ? AND id BETWEEN ? AND ? ORDER BY id",
+            (run, first, last),
+        )
+        return list(map(Event._make, found))
+
+    def latest_activity_at(self, run: int) -> int | None:
+        """Return the time of the last event of any activity task of a run."""
+        row = self._connection.execute(
+            "SELECT at FROM events WHERE run = ? AND type GLOB 'ActivityTask*' ORDER BY id DESC LIMIT 1", (run,)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def execution_context(self, run: int, event_id: int) -> str:
+        """Return the execution context that a DecisionTaskCompleted recorded."""
+        row = self._connection.execute(
+            "SELECT attributes FROM events WHERE run = ? AND id = ?", (run, event_id)
+        ).fetchone()
+        return str(json.loads(row[0])["executionContext"])
+
+    def decision_start_before(self, run: int, event_id: int) -> Event | None:
+        """Return the last DecisionTaskStarted of a run before an event."""
+        row = self._connection.execute(
+            "SELECT id, type, at, attributes FROM events WHERE run = ? AND id < ? AND type = 'DecisionTaskStarted' "
+            "ORDER BY id DESC LIMIT 1",
+            (run, event_id),
+        ).fetchone()
+        return None if row is None else Event._make(row)
+
+    def first_event_since(self, run: int, at: int) -> int:
+        """Return the id of the first event of a run whose time is not before ``at``."""
+        row = self._connection.execute("SELECT MIN(id) FROM events WHERE run = ? AND at >= ?", (run, at)).fetchone()
+        return int(row[0])
+
+
+ITEMS = {
+    "waiting_decision_tasks": """
+        SELECT e.id, e.at, e.attributes, t.due, t.available FROM waiting_decision_tasks t
+        JOIN events e ON e.run = t.run AND e.id = t.event_id WHERE t.run = ?""",
+    "started_decision_tasks": """
+        SELECT e.id, e.at, e.attributes, t.due, t.started_id, t.started_at FROM started_decision_tasks t
+        JOIN events e ON e.run = t.run AND e.id = t.event_id WHERE t.run = ?""",
+    "waiting_activity_tasks": """
+        SELECT e.id, e.at, e.attributes, t.due FROM waiting_activity_tasks t
+        JOIN events e ON e.run = t.run AND e.id = t.event_id WHERE t.run = ? ORDER BY e.id""",
+    "started_activity_tasks": """
+        SELECT e.id, e.at, e.attributes, t.due, t.started_id, t.started_at, t.heartbeat_at, t.details, t.cancel_requested_id
+        FROM started_activity_tasks t
+        JOIN events e ON e.run = t.run AND e.id = t.event_id WHERE t.run = ? ORDER BY e.id""",
+    "timers": """
+        SELECT e.id, e.at, e.attributes, t.due FROM timers t
+        JOIN events e ON e.run = t.run AND e.id = t.event_id WHERE t.run = ? ORDER BY e.id""",
+    "lambda_tasks": """
+        SELECT e.id, e.at, e.attributes, t.due, t.started_id FROM lambda_tasks t
+        JOIN events e ON e.run = t.run AND e.id = t.event_id WHERE t.run = ? ORDER BY e.id""",
+    "children": """
+        SELECT e.id, e.at, e.attributes, t.child_run, t.child_run_id, t.started_id FROM children t
+        JOIN events e ON e.run = t.run AND e.id = t.event_id WHERE t.run = ? ORDER BY e.id""",
+}

@@ -1,0 +1,93 @@
+"""Task lists: which tasks wait, and who waits for them. A list is made by its first use; it costs nothing when empty."""
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class ListKey(NamedTuple):
+    """Names a task list. Lists of decisions and of activities never mix; ``kind`` is ``decision`` or ``activity``."""
+
+    kind: str
+    domain: str
+    name: str
+
+
+@dataclass(slots=True)
+class TaskList:
+    """The waiting tasks of one list, higher priority first, then by the time of scheduling; and its waiting polls."""
+
+    heap: list[tuple[int, int, int, int]] = field(default_factory=list)
+    members: set[tuple[int, int]] = field(default_factory=set)
+    polls: deque[Any] = field(default_factory=deque)
+
+    def add(self, run: int, event_id: int, priority: int, since: int) -> None:
+        """Put a task in its place."""
+        key = (run, event_id)
+        if key in self.members:
+            return
+        self.members.add(key)
+        heapq.heappush(self.heap, (-priority, since, run, event_id))
+
+    def take(self) -> tuple[int, int] | None:
+        """Take out the task that is next."""
+        while self.heap:
+            key = heapq.heappop(self.heap)[2:]
+            if key in self.members:
+                self.members.remove(key)
+                return key
+        return None
+
+
+class TaskLists:
+    """All task lists of a service."""
+
+    def __init__(self) -> None:
+        self._lists: dict[ListKey, TaskList] = {}
+        self._places: dict[tuple[int, int], TaskList] = {}
+
+    def add(self, key: ListKey, run: int, event_id: int, priority: int, since: int) -> bool:
+        """Let a task wait; return whether polls wait for it."""
+        tasks = self._list(key)
+        tasks.add(run, event_id, priority, since)
+        self._places[run, event_id] = tasks
+        return bool(tasks.polls)
+
+    def remove(self, run: int, event_id: int) -> None:
+        """Take a task out of its list, if it is in one."""
+        tasks = self._places.pop((run, event_id), None)
+        if tasks is not None:
+            tasks.members.discard((run, event_id))
+            if not tasks.members:
+                tasks.heap.clear()
+
+    def take(self, key: ListKey) -> tuple[int, int] | None:
+        """Take out the next task of a list, as (run, event id)."""
+        tasks = self._lists.get(key)
+        taken = tasks.take() if tasks else None
+        if taken is not None:
+            del self._places[taken]
+        return taken
+
+    def count(self, key: ListKey) -> int:
+        """Return how many tasks wait in a list."""
+        tasks = self._lists.get(key)
+        return len(tasks.members) if tasks else 0
+
+    def polls(self, key: ListKey) -> deque[Any]:
+        """Return the polls that wait at a list, the longest-waiting first."""
+        return self._list(key).polls
+
+    def forget_tasks(self) -> None:
+        """Empty all lists of tasks; the polls stay."""
+        self._places.clear()
+        for tasks in self._lists.values():
+            tasks.heap.clear()
+            tasks.members.clear()
+
+    def _list(self, key: ListKey) -> TaskList:
+        tasks = self._lists.get(key)
+        if tasks is None:
+            tasks = self._lists[key] = TaskList()
+        return tasks
