@@ -120,6 +120,8 @@ class Fiber(greenlet):
             self.parent = getcurrent()
             try:
                 self.throw(FiberClosed())
+            except FiberClosed:  # it was never started: there was nothing to end
+                return
             except Exception:
                 logger.warning("workflow code raised while its fiber was closed", exc_info=True)
             if self.dead:

@@ -97,7 +97,7 @@ class Invocation:
         self.settled_at = event.id
         self.outcome = outcome
         if outcome is State.SUCCEEDED:
-            self.result = attributes.get("result")
+            self.result = attributes.get("details" if self.kind is Kind.MARKER else "result")
         elif event.type == "ChildWorkflowExecutionTerminated":
             self.failure = Failure("Child workflow was terminated", cause="TERMINATED")
         else:
@@ -121,4 +121,5 @@ class Invocation:
         name = self.name
         if isinstance(name, dict):
             name = f"{name.get('name')} {name.get('version')}"
-        return f"{self.kind} {self.id}" + (f" ({name})" if name else "")
+        about = f"{self.kind} {self.id}".rstrip()
+        return f"{about} ({name})" if name else about

@@ -173,6 +173,9 @@ class Replayer:
         """
         self.batch += 1
         self._response = _Response()
+        if self._reserved_open:
+            # As of the DecisionTaskStarted: that is what whoever answered with nothing had seen.
+            self._response.while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
         settled = self._settled = []
         handlers = _HANDLERS
         event: HistoryEvent | None = None
@@ -363,8 +366,7 @@ class Replayer:
 
     def _stays_owed(self, response: "_Response", left: list[Invocation]) -> bool:
         """Tell whether a response may leave decisions owed: it was parked, or it was cut short and says so (contract 6)."""
-        park_open = any(name.startswith(PARK) for name in self._reserved_open.values())
-        if response.is_parked or (park_open and not response.answered):
+        if response.is_parked or (response.while_parked and not response.answered):
             return True
         if not response.has_more:
             return False
@@ -420,6 +422,7 @@ class _Response:
     completed: HistoryEvent | None = None
     has_more = False
     is_parked = False
+    while_parked = False
 
     def __init__(self) -> None:
         self.answered: list[Invocation] = []
