@@ -49,6 +49,8 @@ def server(port: int, db: str | None, memory: bool, poll_wait_s: float, lambdas:
         service = LocalSWF(path, lambdas=functions, poll_wait_s=poll_wait_s)
     except PyflowException as error:
         raise Refusal(str(error)) from error
+    except OSError as error:
+        raise Refusal(f"{path} cannot be used: {error.strerror or error}; give another --db") from error
     try:
         door = service.serve(port)
     except OSError as error:
