@@ -16,7 +16,7 @@ from .exceptions import (
     InvocationTimedOutException,
 )
 from .replay.invocations import Failure, Invocation
-from .replay.tables import State
+from .replay.tables import Kind, State
 
 __all__ = ["Future", "InvocationFuture", "WrappedFuture"]
 
@@ -135,7 +135,7 @@ class Future(Generic[T_co]):
                 self._value = self._read(JSON.decode(result))
             except ValueError as error:
                 self._state = State.FAILED
-                self._failure = Failure("Decoding the result failed", str(error))
+                self._failure = Failure(self._undecodable(), str(error))
         waits, self._waits = self._waits, ()
         for wait in waits:
             wait.notify(self, event_id)
@@ -146,6 +146,10 @@ class Future(Generic[T_co]):
 
     def _who(self) -> str:
         return "it"
+
+    def _undecodable(self) -> str:
+        # 2.0.0's words: code may have sent them on, and its runs in flight must send the same.
+        return "Decoding result failed"
 
 
 class InvocationFuture(Future[T_co]):
@@ -162,6 +166,10 @@ class InvocationFuture(Future[T_co]):
 
     def _who(self) -> str:
         return self.invocation.id
+
+    def _undecodable(self) -> str:
+        is_child = self.invocation.kind is Kind.CHILD
+        return "Failed to decode child workflow output" if is_child else super()._undecodable()
 
 
 class WrappedFuture(Future[T_co]):

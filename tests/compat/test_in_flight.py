@@ -64,3 +64,54 @@ def test_lambda_that_fails_after_run_has_returned_is_not_asked_for_again(decider
        16 DecisionTaskStarted scheduledEventId=13
     """
     assert decide(run, events, deciders) == ["CompleteWorkflowExecution 1"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "events", "reason"),
+    [
+        (
+            lambda swf: swf.invoke_activity("A", "1.0"),
+            """
+            5 ActivityTaskScheduled activityId=activity1 activityType=A/1.0
+            6 ActivityTaskStarted scheduledEventId=5
+            7 ActivityTaskCompleted scheduledEventId=5 startedEventId=6 result={
+            """,
+            "Decoding result failed",
+        ),
+        (
+            lambda swf: swf.invoke_child_workflow("C", "1.0"),
+            """
+            5 StartChildWorkflowExecutionInitiated workflowId=child_workflow1 workflowType=C/1.0
+            6 ChildWorkflowExecutionStarted initiatedEventId=5
+            7 ChildWorkflowExecutionCompleted initiatedEventId=5 startedEventId=6 result={
+            """,
+            "Failed to decode child workflow output",
+        ),
+    ],
+    ids=["activity", "child"],
+)
+def test_result_that_is_not_json_fails_in_the_words_of_2_0_0(ask, events, reason, deciders):
+    def run(self, _):
+        future = ask(self.swf)
+        self.swf.wait_for_all(future)
+        return future.exception.reason
+
+    events += "8 DecisionTaskScheduled\n9 DecisionTaskStarted scheduledEventId=8"
+    assert decide(run, events, deciders) == [f'CompleteWorkflowExecution "{reason}"']
+
+
+def test_child_of_2_0_0_keeps_its_bare_id(deciders):
+    def run(self, _):
+        child = self.swf.invoke_child_workflow("C", "1.0")
+        self.swf.wait_for_all(child)
+        return [child.invocation_id, str(child.exception)]
+
+    events = """
+        5 StartChildWorkflowExecutionInitiated workflowId=child_workflow1 workflowType=C/1.0
+        6 ChildWorkflowExecutionStarted initiatedEventId=5
+        7 ChildWorkflowExecutionTimedOut initiatedEventId=5 startedEventId=6 timeoutType=START_TO_CLOSE
+        8 DecisionTaskScheduled
+        9 DecisionTaskStarted scheduledEventId=8
+    """
+    said = "InvocationStep 'child_workflow1' timed out"
+    assert decide(run, events, deciders) == [f'CompleteWorkflowExecution ["child_workflow1", "{said}"]']

@@ -253,6 +253,9 @@ class Replayer:
         invocation = self._outbox.pop((kind, match_id, cancels), None)
         if invocation is None or (name is not None and name != invocation.name):
             invocation = self._mismatch(event, invocation, match_id, name)
+        if kind is Kind.CHILD:
+            # The child has the id that history gives it: 2.0.0's had the bare one, and code may have sent that on.
+            invocation.id = attributes["workflowId"]
         self._response.answered.append(invocation)
         state = invocation.step(event_type)
         if cancels:
