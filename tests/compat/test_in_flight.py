@@ -285,3 +285,16 @@ def test_timed_wait_for_any_of_nothing_is_its_timeout(deciders):
         8 DecisionTaskStarted scheduledEventId=7
     """
     assert decide(run, events, deciders) == ['CompleteWorkflowExecution "timed out"']
+
+
+@pytest.mark.parametrize(
+    ("timeout", "sent"), [(None, None), (0, None), ("60", "60"), (60, "60"), ("NONE", "NONE"), (0.5, "1")]
+)
+def test_timeout_of_an_activity_is_sent_as_2_0_0_sent_it(timeout, sent, deciders):
+    def run(self, _):
+        self.swf.invoke_activity("A", "1.0", timeout=timeout).result()
+
+    first = FIRST[: FIRST.index("    4 ")]
+    workflow_class = type("W", (pyflow.Workflow,), {"NAME": "W", "run": run})
+    (decision,) = deciders(workflow_class).decide(task(first))
+    assert decision["scheduleActivityTaskDecisionAttributes"].get("startToCloseTimeout") == sent
