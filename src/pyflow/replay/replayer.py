@@ -285,7 +285,7 @@ class Replayer:
         Raises:
             NondeterminismException: anything else (contract 6).
         """
-        if found is None and event.type == "TimerStarted" and self._is_of_2_0_0():
+        if found is None and event.type in {"TimerStarted", "StartTimerFailed"} and self._is_of_2_0_0():
             found = self._withdrawn.pop(match_id, None)
             if found is not None:
                 return found
