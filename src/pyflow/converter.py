@@ -55,13 +55,16 @@ class DataConverter:
         Raises:
             SerializationException: it is not JSON, or its text is over 32,768 characters.
         """
+        problem: Exception | None = None
         try:
             text = _to_json(value)
         except (TypeError, ValueError, RecursionError) as error:
+            problem = error
+        if problem is not None:  # raised out here, so that the author's traceback does not show the encoder's
             raise SerializationException(
-                f"{_called(what, name)} cannot be sent as JSON: {error} (its type is {type(value).__qualname__}). "
+                f"{_called(what, name)} cannot be sent as JSON: {problem} (its type is {type(value).__qualname__}). "
                 f"Send numbers, texts, booleans, None, and lists and dicts of them."
-            ) from error
+            )
         if len(text) > DATA_MAX:
             raise SerializationException(
                 f"{_called(what, name)} is {len(text):,} characters of JSON; SWF takes {DATA_MAX:,}. "

@@ -6,13 +6,13 @@ The decider, the tools over recorded histories and the tests all drive this one 
 
 import logging
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
+from traceback import StackSummary, TracebackException
 from typing import Any, TypeVar
 
-from ._fiber import Fiber, FiberClosed, caller, current, getcurrent
+from ._fiber import PACKAGE, Fiber, FiberClosed, caller, current, getcurrent
 from .converter import DATA_MAX, JSON, REASON_MAX, cut
 from .exceptions import (
     NotInWorkflowException,
@@ -318,7 +318,8 @@ class Run:
         try:
             result = self.workflow_class(fiber.owner).run(workflow_input)
         except WorkflowFailedException as failure:
-            logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
+            if not self.is_replaying:
+                logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
             return swf.fail_workflow_execution(
                 reason=_prose(failure.reason, REASON_MAX), details=_prose(failure.details, DATA_MAX)
             )
@@ -326,15 +327,27 @@ class Run:
             return swf.cancel_workflow_execution(details=_prose(cancel.details, DATA_MAX))
         except (KeyboardInterrupt, MemoryError, FiberClosed):
             raise
-        except BaseException:
+        except BaseException as error:
             reason = f"Caught exception while executing workflow {workflow_type!r}"
-            logger.exception(reason)
-            return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(traceback.format_exc()))
+            if not self.is_replaying:
+                logger.exception(reason)
+            return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(format_traceback(error)))
         try:
             return swf.complete_workflow_execution(result=JSON.encode(result, "the result of the workflow"))
         except SerializationException as error:
             logger.error("workflow %r cannot close with its result: %s", workflow_type, error)  # noqa: TRY400 - said in full
             return swf.fail_workflow_execution(reason=cut(str(error), REASON_MAX), details=cut(str(error)))
+
+
+def format_traceback(error: BaseException) -> str:
+    """Write an exception with its causes and the author's frames; pyflow's own are left out, unless there are no others."""
+    whole = TracebackException.from_exception(error)
+    report: TracebackException | None = whole
+    while report is not None:
+        own = [frame for frame in report.stack if not frame.filename.startswith(PACKAGE)]
+        report.stack = StackSummary.from_list(own or report.stack)
+        report = report.__cause__ or report.__context__
+    return "".join(whole.format())
 
 
 def _prose(text: Any, length: int) -> str | None:
