@@ -65,6 +65,7 @@ class Application:
     def __init__(self, service: Service, hosts: Iterable[str]) -> None:
         self._service = service
         self._hosts = {host.encode("ascii") for host in hosts}
+        self._calls: set[HttpCall] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -97,6 +98,11 @@ class Application:
         )
         await send({"type": "http.response.body", "body": body})
 
+    def release_polls(self) -> None:
+        """Answer what waits for a task with nothing; called from any thread."""
+        for call in list(self._calls):
+            self._service.release(call)
+
     def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         """Return why a request is not even looked at, if so."""
         if headers.get(b"host", b"").lower() not in self._hosts:
@@ -119,7 +125,12 @@ class Application:
             work = api.prepare(self._service, action, wire.parse(body))
             call = HttpCall(work, wire.region_of(headers.get(b"authorization", b"").decode("latin-1")))
             self._service.submit(call)
-            if not await call.wait(receive()):
+            self._calls.add(call)
+            try:
+                answered = await call.wait(receive())
+            finally:
+                self._calls.discard(call)
+            if not answered:
                 self._service.abandon(call)
                 return None
             if call.fault is not None:
@@ -138,14 +149,10 @@ async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes | N
     Raises:
         ServiceFault: over 1 MB; told before more of it is read.
     """
-    too_large = ServiceFault(
-        "RequestEntityTooLargeException", f"a request is at most {wire.BODY_MAX} bytes", status=413
-    )
     length = headers.get(b"content-length", b"0")
     if not length.isdigit():
         raise faults.not_serializable("Content-Length is not a number")
-    if int(length) > wire.BODY_MAX:
-        raise too_large
+    wire.check_size(int(length))
     parts: list[bytes] = []
     size = 0
     while True:
@@ -154,10 +161,23 @@ async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes | N
             return None
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > wire.BODY_MAX:
-            raise too_large
+        wire.check_size(size)
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it each reply would wait 40 ms for an ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class Server:
@@ -178,9 +198,7 @@ class Server:
         if host not in LOOPBACK:
             raise ValueError(f"the local service has no access control: it listens on loopback only, not on {host!r}")
         try:
-            self._socket = socket.create_server(
-                (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024
-            )
+            self._socket = _listen(host, port)
         except OSError as error:
             raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
         self.port: int = self._socket.getsockname()[1]
@@ -188,8 +206,9 @@ class Server:
         self.url = f"http://{shown}:{self.port}"
         names = {shown, "127.0.0.1", "localhost", "[::1]"}
         hosts = {f"{name}:{self.port}" for name in names} | (names if self.port == 80 else set())
+        self._application = Application(service, hosts)
         config = uvicorn.Config(
-            Application(service, hosts),
+            self._application,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -209,8 +228,9 @@ class Server:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def close(self) -> None:
-        """Stop listening; waiting polls are dropped. Idempotent."""
-        self._server.should_exit = self._server.force_exit = True
+        """Stop listening and give waiting polls the empty answer. Idempotent."""
+        self._server.should_exit = True
+        self._application.release_polls()
         self._thread.join()
         self._socket.close()
 

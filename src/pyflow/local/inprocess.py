@@ -1,6 +1,7 @@
 """The in-process door: a real boto3 client whose requests never leave the process."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from pyflow.exceptions import ServiceFault
 
@@ -8,21 +9,30 @@ from . import api, wire
 from .calls import Call
 from .service import Service
 
+MADE_UP: Final = "local"
+
 
 def make_client(service: Service) -> Any:
     """
     Return a boto3 SWF client of this service.
 
     boto3 does all that it does (checks, signs with made-up credentials, parses), but the request it would send is answered
-    here. No credentials, region or configuration of the machine are looked at.
+    here. No credentials, profile, region or endpoint that the machine is configured for is looked at.
     """
-    import boto3  # noqa: PLC0415 - half a second, and only this door needs it
+    import boto3  # noqa: PLC0415 - a quarter of a second, and only this door needs it
+    import botocore.session  # noqa: PLC0415
     from botocore.awsrequest import AWSResponse  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
 
-    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=api.DEFAULT_REGION)
-    config = Config(retries={"total_max_attempts": 1}, read_timeout=75)
-    client = session.client("swf", endpoint_url="http://in-process.invalid", config=config)
+    # A profile that the environment names need not exist for us.
+    own = {"profile": (None, None, None, None), "config_file": (None, None, "", None)}
+    session = boto3.Session(botocore_session=botocore.session.Session(session_vars=own))
+    client = session.client(
+        "swf",
+        endpoint_url="http://localhost",
+        region_name=api.DEFAULT_REGION,
+        aws_access_key_id=MADE_UP,
+        aws_secret_access_key=MADE_UP,
+    )
 
     def answer(request: Any, **_: Any) -> Any:
         status, body = exchange(service, request)
@@ -37,10 +47,7 @@ def exchange(service: Service, request: Any) -> tuple[int, bytes]:
     """Answer one prepared request of botocore as the HTTP door would."""
     try:
         body = request.body or b""
-        if len(body) > wire.BODY_MAX:
-            raise ServiceFault(
-                "RequestEntityTooLargeException", f"a request is at most {wire.BODY_MAX} bytes", status=413
-            )
+        wire.check_size(len(body))
         action = wire.action_of(_text(request.headers.get("X-Amz-Target", "")))
         work = api.prepare(service, action, wire.parse(body))
         call = Call(work, wire.region_of(_text(request.headers.get("Authorization", ""))))
@@ -60,10 +67,6 @@ class _Raw:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def stream(self, amt: int = 1024, decode_content: bool | None = None) -> Any:
+    def stream(self) -> Iterator[bytes]:
         """Yield the body."""
         yield self._body
-
-    def read(self) -> bytes:
-        """Return the body."""
-        return self._body

@@ -115,6 +115,12 @@ class Service:
             if not self._closing:
                 self._inbox.put(Call(lambda _: self._stop_waiting(call) if call in self._waiting else None, ""))
 
+    def release(self, call: Call) -> None:
+        """Answer a call with nothing if it waits for a task."""
+        with self._gate:
+            if not self._closing:
+                self._inbox.put(Call(lambda _: self._answer_empty(call) if call in self._waiting else None, ""))
+
     def close(self) -> None:
         """Answer waiting polls with nothing, finish what is in the inbox, and close the store. Idempotent."""
         with self._gate:

@@ -85,6 +85,7 @@ class ActivityTask(OpenItem):
     def next_timeout(self) -> tuple[int, str] | None:
         """Return the earliest of its deadlines and the kind of timeout it is; at equal times the order below decides."""
         asked = self.attributes
+        spans: tuple[tuple[int, str, str], ...]
         if self.started_id:
             spans = (
                 (self.started_at, "startToCloseTimeout", "START_TO_CLOSE"),
@@ -201,5 +202,5 @@ class Execution:
         """Return everything that ends with it."""
         items: list[OpenItem] = [task for task in (self.scheduled, self.started) if task]
         for group in (self.activities, self.timers, self.children, self.lambdas):
-            items.extend(group.values())  # type: ignore[attr-defined]
+            items.extend(group.values())
         return items

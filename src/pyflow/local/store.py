@@ -208,7 +208,13 @@ class Store:
             "SELECT id, at FROM events WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)
         ).fetchone()
         execution = Execution(
-            *row[:7],
+            run=row[0],
+            domain=row[1],
+            workflow_id=row[2],
+            run_id=row[3],
+            type_name=row[4],
+            type_version=row[5],
+            opened_at=row[6],
             task_timeout=row[7],
             execution_timeout=row[8],
             child_policy=row[9],

@@ -17,6 +17,7 @@ from pyflow.swf.model import DECISION_ATTRIBUTES, OPERATIONS, SHAPES
 from . import faults
 
 Check = Callable[[Any, str, list[str]], None]
+Rule = Callable[[Any], str | None]
 
 YEAR_S: Final = 31_536_000
 RETENTION_DAYS_MAX: Final = 90
@@ -123,27 +124,14 @@ def _structure(shape_name: str, shape: dict[str, Any]) -> Check:
 def _member_check(shape_name: str, name: str, member: str) -> Check:
     """Return the check of one member: its shape's, and what the API reference's text adds in this place."""
     check_shape = _check_of(member)
-    extra: list[Callable[[Any], str | None]] = []
-    if (shape_name, name) in NAMING:
-        extra.append(_naming_rule(name))
-    if member.startswith("DurationInSeconds"):
-        if shape_name == "ScheduleLambdaFunctionDecisionAttributes":
-            extra.append(_lambda_duration)
-        else:
-            extra.append(_duration if (shape_name, name) not in NO_NONE else _finite_duration)
-    elif member == "DurationInDays":
-        extra.append(_retention)
-    elif member == "TaskPriority":
-        extra.append(_priority)
-    if not extra:
+    rule = _rule_of(shape_name, name, member)
+    if rule is None:
         return check_shape
 
     def apply(value: Any, path: str, violations: list[str]) -> None:
         before = len(violations)
         check_shape(value, path, violations)
-        if len(violations) > before:
-            return
-        for rule in extra:
+        if len(violations) == before:
             constraint = rule(value)
             if constraint:
                 violations.append(_failed(value, path, constraint))
@@ -151,19 +139,28 @@ def _member_check(shape_name: str, name: str, member: str) -> Check:
     return apply
 
 
-def _naming_rule(name: str) -> Callable[[Any], str | None]:
-    def rule(value: Any) -> str | None:
-        text = value["name"] if isinstance(value, dict) else value
-        if name == "workflowId" and BOTOFLOW_CHILD.fullmatch(text):
-            return None
-        if FORBIDDEN.search(text) or text == "arn":
-            return (
-                "Member must not contain a : (colon), / (slash), | (vertical bar), or any control characters "
-                "(\\u0000-\\u001f | \\u007f-\\u009f), and must not be the literal string arn"
-            )
-        return None
+def _rule_of(shape_name: str, name: str, member: str) -> Rule | None:
+    if (shape_name, name) in NAMING:
+        return _workflow_id if name == "workflowId" else _name
+    if member.startswith("DurationInSeconds"):
+        if shape_name == "ScheduleLambdaFunctionDecisionAttributes":
+            return _lambda_duration
+        return _finite_duration if (shape_name, name) in NO_NONE else _duration
+    return {"DurationInDays": _retention, "TaskPriority": _priority}.get(member)
 
-    return rule
+
+def _name(value: str | dict[str, str]) -> str | None:
+    text = value["name"] if isinstance(value, dict) else value
+    if not FORBIDDEN.search(text) and text != "arn":
+        return None
+    return (
+        "Member must not contain a : (colon), / (slash), | (vertical bar), or any control characters "
+        "(\\u0000-\\u001f | \\u007f-\\u009f), and must not be the literal string arn"
+    )
+
+
+def _workflow_id(value: str) -> str | None:
+    return None if BOTOFLOW_CHILD.fullmatch(value) else _name(value)
 
 
 def _is_seconds(value: str, most: int) -> bool:

@@ -12,7 +12,6 @@ from .rules.turn import encode
 from .state import Event
 
 BODY_MAX: Final = 1024 * 1024
-DEPTH_MAX: Final = 200
 
 NAMESPACES: Final = {
     "ValidationException": "com.amazon.coral.validate#",
@@ -34,6 +33,17 @@ def region_of(authorization: str) -> str:
     """Return the region of a signature's credential scope; nothing else of it is looked at."""
     found = re.search(r"Credential=[^/,\s]+/\d+/([a-z0-9-]+)/swf/", authorization)
     return found[1] if found else api.DEFAULT_REGION
+
+
+def check_size(length: int) -> None:
+    """
+    Refuse a body that is larger than SWF takes.
+
+    Raises:
+        ServiceFault: with HTTP's status 413.
+    """
+    if length > BODY_MAX:
+        raise ServiceFault("RequestEntityTooLargeException", f"a request is at most {BODY_MAX} bytes", status=413)
 
 
 def parse(body: bytes) -> dict[str, Any]:

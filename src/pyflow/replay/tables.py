@@ -154,6 +154,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "TimerCanceled": Answer(Kind.TIMER, "timerId", cancels=True),
     "CancelTimerFailed": Answer(Kind.TIMER, "timerId", cancels=True),
     "StartChildWorkflowExecutionInitiated": Answer(Kind.CHILD, "workflowId", "workflowType"),
+    "StartChildWorkflowExecutionFailed": Answer(Kind.CHILD, "workflowId", "workflowType"),
     "MarkerRecorded": Answer(Kind.MARKER, "markerName"),
     "RecordMarkerFailed": Answer(Kind.MARKER, "markerName"),
     "SignalExternalWorkflowExecutionInitiated": Answer(Kind.SIGNAL, "signalName"),

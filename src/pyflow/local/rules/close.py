@@ -20,9 +20,9 @@ def close(turn: Turn, event_type: str, attributes: Attributes, status: str) -> N
         turn.touch(item)
     execution.scheduled = execution.started = None
     for group in (execution.activities, execution.timers, execution.children, execution.lambdas):
-        group.clear()  # type: ignore[attr-defined]
+        group.clear()
     for names in (execution.activity_ids, execution.timer_ids, execution.lambda_ids):
-        names.clear()  # type: ignore[attr-defined]
+        names.clear()
     turn.touch(execution)
     if execution.parent is not None:
         outcome = given(attributes, "result", "reason", "details", "timeoutType")

@@ -74,7 +74,7 @@ def _override_task_list(turn: Turn, request: dict[str, Any]) -> None:
     name = (request.get("taskList") or {}).get("name")
     if name is None:
         return
-    wait = request.get("taskListScheduleToStartTimeout")
+    wait: str = request.get("taskListScheduleToStartTimeout") or "NONE"
     if milliseconds(wait) is None:
         execution.task_list = name
     else:

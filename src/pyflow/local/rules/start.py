@@ -39,7 +39,7 @@ def settings(asked: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     return effective
 
 
-def new_execution(  # noqa: PLR0917
+def new_execution(
     run: int,
     run_id: str,
     domain: str,

@@ -1,0 +1,121 @@
+"""The same calls through the three doors."""
+
+from datetime import UTC, datetime
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_driver import Driver, activity, opened
+from pyflow.exceptions import ServiceFault
+from pyflow.local import LocalSWF, VirtualClock
+from pyflow.swf import decisions
+
+
+def fault_of(call, *args, **kwargs) -> tuple[str, str]:
+    with pytest.raises((ServiceFault, ClientError)) as caught:
+        call(*args, **kwargs)
+    if isinstance(caught.value, ServiceFault):
+        return caught.value.code, caught.value.message
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def test_a_run_goes_from_start_to_result_through_each_door(each_door: Driver) -> None:
+    flow = each_door
+    run_id = flow.start(input="in", tagList=["t"])
+    task = flow.decide(activity(input="x"))
+    assert task["events"][0]["eventTimestamp"] == datetime.fromtimestamp(1_000_000, UTC)
+    assert task["previousStartedEventId"] == 0
+    work = flow.activity_task()
+    assert (work["activityId"], work["input"]) == ("a", "x")
+    assert flow.client.record_activity_task_heartbeat(taskToken=work["taskToken"])["cancelRequested"] is False
+    flow.client.respond_activity_task_completed(taskToken=work["taskToken"], result="r")
+    task = flow.decide(decisions.complete_workflow_execution(result="done"), executionContext="")
+    assert task["previousStartedEventId"] == 3
+    assert flow.history(run_id) == [
+        "WorkflowExecutionStarted",
+        "DecisionTaskScheduled",
+        "DecisionTaskStarted",
+        "DecisionTaskCompleted",
+        "ActivityTaskScheduled",
+        "ActivityTaskStarted",
+        "ActivityTaskCompleted",
+        "DecisionTaskScheduled",
+        "DecisionTaskStarted",
+        "DecisionTaskCompleted",
+        "WorkflowExecutionCompleted",
+    ]
+    described = flow.describe(run_id)
+    assert described["executionInfo"]["closeStatus"] == "COMPLETED"
+    assert described["executionInfo"]["tagList"] == ["t"]
+    assert described["latestExecutionContext"] == ""
+    assert described["latestActivityTaskTimestamp"] == datetime.fromtimestamp(1_000_000, UTC)
+
+
+def test_an_empty_poll_has_no_token_through_each_door(each_door: Driver) -> None:
+    reply = each_door.client.poll_for_decision_task(domain="d", taskList={"name": "nobody"})
+    assert "taskToken" not in reply
+    assert (reply["startedEventId"], reply["previousStartedEventId"]) == (0, 0)
+    reply = each_door.client.poll_for_activity_task(domain="d", taskList={"name": "nobody"})
+    assert "taskToken" not in reply
+    assert reply["startedEventId"] == 0
+
+
+def test_faults_have_one_code_and_text_through_each_door(each_door: Driver) -> None:
+    client = each_door.client
+    assert fault_of(client.describe_domain, name="x") == ("UnknownResourceFault", "Unknown domain: x")
+    assert fault_of(
+        client.start_workflow_execution, domain="d", workflowId="w", workflowType={"name": "flow", "version": "2"}
+    ) == ("UnknownResourceFault", "Unknown type: WorkflowType=[name=flow, version=2]")
+    assert fault_of(client.signal_workflow_execution, domain="d", workflowId="w", signalName="s") == (
+        "UnknownResourceFault",
+        "Unknown execution, workflowId = w",
+    )
+    assert fault_of(client.respond_decision_task_completed, taskToken="nonsense") == (
+        "ValidationException",
+        "Invalid token",
+    )
+    code, message = fault_of(each_door.start, "w", input="x" * 32_769)
+    assert code == "ValidationException"
+    assert message.startswith("1 validation error detected: Value 'xxx")
+    assert message.endswith(
+        "xxx' at 'input' failed to satisfy constraint: Member must have length less than or equal to 32768"
+    )
+
+
+def test_the_doors_tell_one_history() -> None:
+    told = []
+    for door in ("direct", "in process", "http"):
+        with LocalSWF(clock=VirtualClock(), poll_wait_s=0.0, seed=7) as swf, opened(swf, door) as client:
+            flow = Driver(client)
+            run_id = flow.start(input="ü\x00\u2028", tagList=["a", "b"])
+            flow.decide(activity(), decisions.start_timer("t", "5"), decisions.record_marker("m", details=""))
+            told.append((run_id, flow.events(run_id)))
+    assert told[0] == told[1] == told[2]
+
+
+def test_direct_refuses_a_misspelt_member(swf: LocalSWF) -> None:
+    with pytest.raises(TypeError, match="workflowID"):
+        swf.direct().start_workflow_execution(workflowID="w")
+    with pytest.raises(AttributeError, match="start_workflow"):
+        swf.direct().start_workflow
+
+
+def test_in_process_looks_at_nothing_of_the_machine(swf: LocalSWF, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SWF", "http://192.0.2.1")
+    seen = []
+    client = swf.client()
+    client.meta.events.register("before-send", lambda request, **_: seen.append(request), unique_id="first")
+    assert client.list_domains(registrationStatus="REGISTERED")["domainInfos"] == []
+    assert "real" not in repr(vars(seen[0]) | dict(seen[0].headers)) if seen else True
+    client.close()
+
+
+def test_arns_are_of_the_callers_region(swf: LocalSWF) -> None:
+    client = swf.client()
+    client.register_domain(name="d", workflowExecutionRetentionPeriodInDays="1")
+    arn = client.describe_domain(name="d")["domainInfo"]["arn"]
+    assert arn == "arn:aws:swf:us-east-1:123456789012:/domain/d"
+    client.close()

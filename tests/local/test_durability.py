@@ -1,0 +1,159 @@
+"""What the file keeps: everything that was answered, over a restart."""
+
+import os
+import sqlite3
+import stat
+
+import pytest
+
+from local_driver import Driver, activity, child
+from pyflow.exceptions import PyflowException
+from pyflow.local import LocalSWF, VirtualClock
+from pyflow.swf import decisions
+
+
+def reopened(path, clock: VirtualClock) -> tuple[LocalSWF, Driver]:
+    swf = LocalSWF(path, clock=clock, poll_wait_s=0.0)
+    driver = Driver.__new__(Driver)
+    driver.client = swf.direct()
+    return swf, driver
+
+
+def test_open_work_goes_on_after_a_restart(tmp_path, clock: VirtualClock) -> None:
+    path = tmp_path / "flow.sqlite"
+    with LocalSWF(path, clock=clock, poll_wait_s=0.0) as swf:
+        flow = Driver(swf.direct())
+        run_id = flow.start()
+        flow.decide(
+            activity("waiting", input="x"),
+            activity("started", heartbeat_timeout="50", task_priority="9"),
+            decisions.start_timer("t", "100"),
+            child(),
+            executionContext="c",
+        )
+        work = flow.activity_task()
+        flow.client.record_activity_task_heartbeat(taskToken=work["taskToken"], details="kept")
+        task = flow.decision_task()
+        before = flow.events(run_id), flow.describe(run_id)
+    swf, flow = reopened(path, clock)
+    with swf:
+        assert (flow.events(run_id), flow.describe(run_id)) == before
+        assert flow.activity_task()["input"] == "x"
+        flow.respond(task)
+        clock.advance(50)
+        timed_out = flow.last(run_id, "ActivityTaskTimedOut")
+        assert (timed_out["timeoutType"], timed_out["details"]) == ("HEARTBEAT", "kept")
+        clock.advance(50)
+        assert "TimerFired" in flow.history(run_id)
+        kid = flow.last(run_id, "ChildWorkflowExecutionStarted")["workflowExecution"]["runId"]
+        flow.client.terminate_workflow_execution(domain="d", workflowId="kid", runId=kid)
+        assert "ChildWorkflowExecutionTerminated" in flow.history(run_id)
+
+
+def test_deadlines_that_came_while_nobody_served_are_applied_at_their_time(tmp_path, clock: VirtualClock) -> None:
+    path = tmp_path / "flow.sqlite"
+    with LocalSWF(path, clock=clock, poll_wait_s=0.0) as swf:
+        flow = Driver(swf.direct())
+        run_id = flow.start()
+        flow.decide(decisions.start_timer("b", "20"), decisions.start_timer("a", "10"))
+    clock.advance(100)
+    swf, flow = reopened(path, clock)
+    with swf:
+        fired = [event for event in flow.events(run_id) if event["eventType"] == "TimerFired"]
+        assert [event["eventTimestamp"].timestamp() for event in fired] == [1_000_010, 1_000_020]
+
+
+def test_a_new_file_is_private_and_ours(tmp_path) -> None:
+    path = tmp_path / "flow.sqlite"
+    with LocalSWF(path) as swf:
+        assert swf.path == str(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA application_id").fetchone() == (0x70796677,)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path) -> None:
+    path = tmp_path / "flow.sqlite"
+    owned = rf"flow.sqlite is in use by the process with pid {os.getpid()}"
+    with LocalSWF(path), pytest.raises(PyflowException, match=owned):
+        LocalSWF(path)
+    LocalSWF(path).close()
+
+
+def a_text(path) -> None:
+    path.write_text("my diary, which is no database and longer than the hundred bytes that a header has " * 3)
+
+
+def a_foreign_database(path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE mine (x)")
+    connection.commit()
+    connection.close()
+
+
+def a_newer_file(path) -> None:
+    LocalSWF(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (a_text, "not a SQLite database"),
+        (a_foreign_database, "another program"),
+        (a_newer_file, "schema version 99"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_refused_untouched(tmp_path, make, says: str) -> None:
+    path = tmp_path / "theirs"
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises(PyflowException, match=says):
+        LocalSWF(path)
+    assert path.read_bytes() == before
+    assert {file.name for file in tmp_path.iterdir()} <= {"theirs", "theirs.owner"}
+
+
+def test_an_empty_file_becomes_a_database(tmp_path) -> None:
+    path = tmp_path / "flow.sqlite"
+    path.touch()
+    LocalSWF(path).close()
+    LocalSWF(path).close()
+
+
+def test_a_closed_service_says_so(swf: LocalSWF) -> None:
+    direct = swf.direct()
+    swf.close()
+    swf.close()
+    with pytest.raises(PyflowException, match="closed"):
+        direct.list_domains(registrationStatus="REGISTERED")
+
+
+def test_a_lambda_that_ran_when_the_process_ended_is_not_run_again(tmp_path, clock: VirtualClock) -> None:
+    path = tmp_path / "flow.sqlite"
+    with LocalSWF(path, clock=clock, poll_wait_s=0.0) as swf:
+        flow = Driver(swf.direct())
+        run_id = flow.start()
+        swf._service.lambdas.close()
+        flow.decide(decisions.schedule_lambda_function("ran", "f"), decisions.schedule_lambda_function("waited", "f"))
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "INSERT INTO events (run, id, type, at, attributes) VALUES (1, 7, 'LambdaFunctionStarted', ?, ?)",
+        (1_000_000_000, '{"scheduledEventId":5}'),
+    )
+    connection.execute("UPDATE lambda_tasks SET started_id = 7 WHERE event_id = 5")
+    connection.commit()
+    connection.close()
+    ran = []
+    swf = LocalSWF(path, clock=clock, poll_wait_s=5.0, lambdas={"f": lambda event, context: ran.append(1)})
+    with swf:
+        driver = Driver.__new__(Driver)
+        driver.client = swf.direct()
+        while "LambdaFunctionCompleted" not in driver.history(run_id):
+            pass
+        assert ran == [1]
+        assert driver.last(run_id, "LambdaFunctionFailed")["reason"] == "ServiceRestarted"
