@@ -94,6 +94,7 @@ class Replayer:
         self.drifts: list[Drift] = []
         self._locate = locate
         self._asked = 0
+        self._has_returned = False
         self._rules: int | None = None
         self._outbox: dict[_OutboxKey, Invocation] = {}
         self._begun: dict[int, Invocation] = {}
@@ -110,6 +111,7 @@ class Replayer:
     def ask(self, invocation: Invocation) -> None:
         """Owe the decision of an invocation."""
         self._asked += 1
+        self._has_returned |= invocation.kind is Kind.CLOSE
         invocation.order = self._asked
         invocation.owed_in = self.batch
         # Children are matched without the run's prefix, which 2.0.0 did not write.
@@ -302,7 +304,7 @@ class Replayer:
                 event_id=event.id,
             )
         state = invocation.step(event.type)
-        if state is State.FAILED and invocation.wants_retry(attributes):
+        if state is State.FAILED and not self._has_returned and invocation.wants_retry(attributes):
             self._ask_again(invocation)
             return
         if state is State.FIRED_WHILE_CANCELING:
