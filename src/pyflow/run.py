@@ -128,6 +128,14 @@ class Run:
                 len(self.drifts) - 1,
             )
 
+    def read_ahead(self, events: Sequence[dict[str, Any]]) -> None:
+        """Take the recorded values of a whole history, before any of it is applied: nothing of it is called again."""
+        self._replayer.read_ahead(split(events))
+
+    def place_of(self, drift: Drift) -> str | None:
+        """Return ``file:line in function`` of the code that asked for something else than history recorded."""
+        return format_place(drift.where)
+
     def decisions(self) -> list[Decision]:
         """Return what must be sent now; see ``Replayer.decisions``."""
         return self._replayer.decisions()
