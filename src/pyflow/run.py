@@ -48,7 +48,10 @@ class Run:
 
     Attributes:
         time: the time of the batch, as the history gives it.
+        batch: the number of the batch applied last.
         is_replaying: code runs over a batch that an earlier decision task has completed.
+        is_of_2_0_0: code runs over a batch that pyflow 2.0.0 has decided.
+        is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
         returned: ``run`` has returned or raised; no code runs any more.
     """
 
@@ -60,6 +63,8 @@ class Run:
         self.run_id = run_id
         self.time: datetime | float = 0.0
         self.is_replaying = False
+        self.is_of_2_0_0 = False
+        self.is_unlike_2_0_0 = False
         self.returned = False
         self._legacy_child_ids = legacy_child_ids
         self._replayer = Replayer(run_id, locate=self.where)
@@ -85,6 +90,11 @@ class Run:
     def started_event_id(self) -> int:
         """The DecisionTaskStarted where the run stands; 0 before the first."""
         return self._replayer.started_event_id
+
+    @property
+    def batch(self) -> int:
+        """The number of the batch applied last."""
+        return self._replayer.batch
 
     @property
     def lambda_role(self) -> str | None:
@@ -268,11 +278,14 @@ class Run:
             return
         self.time = batch.time
         self.is_replaying = batch.started_event_id <= self._replayer.completed_up_to
+        self.is_of_2_0_0 = batch.started_event_id <= self._replayer.of_2_0_0_up_to
         if self._replayer.cancel_requested is not None:
             self._note_cancel_request()
         if self._main is None:
             self._main = Fiber(self._execute, WorkflowInvocationHelper(self))
             heappush(self._ready, (1, 0))
+        if self._waiting is not None and self._waiting.missing is None:
+            self.wake(self._waiting, batch.started_event_id)
         while self._ready:
             event_id, _ = heappop(self._ready)
             self._resume(event_id)

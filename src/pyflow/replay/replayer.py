@@ -78,6 +78,7 @@ class Replayer:
         batch: the number of the batch that was applied last, from 1.
         started_event_id, last_event_id: its DecisionTaskStarted, and the last event applied.
         completed_up_to: the ``startedEventId`` of the last decision task known to be completed; 0 if none.
+        of_2_0_0_up_to: the same of the last one that was completed without a rules number, as 2.0.0 did it.
         cancel_requested: ``(event id, cause)`` of the first cancel request, or None.
         started: the attributes of WorkflowExecutionStarted.
         drifts: what differed and does not matter for matching.
@@ -89,6 +90,7 @@ class Replayer:
         self.started_event_id = 0
         self.last_event_id = 0
         self.completed_up_to = 0
+        self.of_2_0_0_up_to = 0
         self.cancel_requested: tuple[int, str | None] | None = None
         self.started: dict[str, Any] = {}
         self.drifts: list[Drift] = []
@@ -156,6 +158,8 @@ class Replayer:
                     if self._rules is None:
                         self._rules = _rules_of(event)
                     self.completed_up_to = event.attributes["startedEventId"]
+                    if not names_rules(event.attributes):
+                        self.of_2_0_0_up_to = self.completed_up_to
                 elif event.type == "MarkerRecorded":
                     name = event.attributes["markerName"]
                     self._recorded[name] = Recorded(event.attributes.get("details"), with_signal=False)
@@ -253,6 +257,9 @@ class Replayer:
         invocation = self._outbox.pop((kind, match_id, cancels), None)
         if invocation is None or (name is not None and name != invocation.name):
             invocation = self._mismatch(event, invocation, match_id, name)
+        if kind is Kind.CHILD:
+            # The child has the id that history gives it: 2.0.0's had the bare one, and code may have sent that on.
+            invocation.id = attributes["workflowId"]
         self._response.answered.append(invocation)
         state = invocation.step(event_type)
         if cancels:
@@ -401,8 +408,7 @@ class Replayer:
     def _is_of_2_0_0(self) -> bool:
         """Tell whether the response in this batch was sent without a rules number."""
         completed = self._response.completed
-        context = completed.attributes.get("executionContext") if completed is not None else None
-        return not (context or "").startswith(RULES_PREFIX)
+        return completed is not None and not names_rules(completed.attributes)
 
     def _unasked(self, event: HistoryEvent, match_id: str, name: Any) -> NondeterminismException:
         """An event without its request: name what the code asks for instead, if anything."""
@@ -449,11 +455,15 @@ def execution_context(text: str = "") -> str:
     return f"{RULES_PREFIX}{RULES}\n{text}" if text else f"{RULES_PREFIX}{RULES}"
 
 
+def names_rules(completed: dict[str, Any]) -> bool:
+    """Tell from the attributes of a DecisionTaskCompleted whether its response named its rules; 2.0.0's did not."""
+    return (completed.get("executionContext") or "").startswith(RULES_PREFIX)
+
+
 def _rules_of(event: HistoryEvent) -> int:
-    context: str = event.attributes.get("executionContext") or ""
-    if not context.startswith(RULES_PREFIX):
+    if not names_rules(event.attributes):
         return RULES
-    number = context[len(RULES_PREFIX) :].split("\n", 1)[0].strip()
+    number = event.attributes["executionContext"][len(RULES_PREFIX) :].split("\n", 1)[0].strip()
     if number != str(RULES):
         raise DeciderException(
             f"this run is decided by replay rules {number}; this pyflow knows rules {RULES}. "
