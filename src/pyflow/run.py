@@ -246,7 +246,7 @@ class Run:
 
     def _apply(self, batch: Batch) -> None:
         for invocation in self._replayer.apply(batch):
-            future = invocation.future
+            future, invocation.future = invocation.future, None  # each of them knows the other: no rings for the collector
             if future is not None:
                 self._settled_count += 1
                 future._settle(  # noqa: SLF001 - a run settles
