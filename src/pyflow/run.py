@@ -193,7 +193,7 @@ class Run:
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future."""
-        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(1)))  # noqa: SLF001 - CPython's own name for it
+        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(2)))  # noqa: SLF001 - CPython's own name for it
         invocation.future = future = future_class(self, invocation)
         self._replayer.ask(invocation)
         return future
