@@ -211,7 +211,7 @@ class Run:
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future."""
-        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(1)))  # noqa: SLF001 - CPython's own name for it
+        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(2)))  # noqa: SLF001 - CPython's own name for it
         invocation.future = future = future_class(self, invocation)
         self._replayer.ask(invocation)
         return future
@@ -264,7 +264,10 @@ class Run:
 
     def _apply(self, batch: Batch) -> None:
         for invocation in self._replayer.apply(batch):
-            future = invocation.future
+            future, invocation.future = (
+                invocation.future,
+                None,
+            )  # each of them knows the other: no rings for the collector
             if future is not None:
                 self._settled_count += 1
                 future._settle(  # noqa: SLF001 - a run settles
