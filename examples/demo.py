@@ -107,11 +107,11 @@ class Demo:
         process.ready("polls")
         return process
 
-    def run(self, workflow: str, value: object, *, at: Callable[[Line], object] = lambda line: None) -> dict[str, str]:
-        """Start an execution and print what happens until it closes; ``at`` sees each line."""
-        execution = pyflow.start_workflow(
-            DOMAIN, workflow, "1.0", TASK_LIST, input=json.dumps(value), client=self.client
-        )
+    def begin(self, workflow: str, value: object) -> dict[str, str]:
+        return pyflow.start_workflow(DOMAIN, workflow, "1.0", TASK_LIST, input=json.dumps(value), client=self.client)
+
+    def follow(self, execution: dict[str, str], *, at: Callable[[Line], object] = lambda line: None) -> dict[str, str]:
+        """Print what happens until an execution closes; ``at`` sees each line."""
         trace = Trace(self.client, DOMAIN, execution)
         began: list[object] = []
 
@@ -123,8 +123,13 @@ class Demo:
                 at(line)
             return ended
 
-        wait_until(closed, f"{workflow} to close")
+        wait_until(closed, f"{execution['workflowId']} to close")
         return execution
+
+    def is_decided(self, execution: dict[str, str]) -> bool:
+        """Whether nobody owes the execution a decision: it waits for something else."""
+        about = self.client.describe_workflow_execution(domain=DOMAIN, execution=execution)
+        return not about["openCounts"]["openDecisionTasks"]
 
     def status(self, execution: dict[str, str]) -> pyflow.WorkflowStatus:
         status = pyflow.get_workflow_status(DOMAIN, execution["workflowId"], execution["runId"], self.client)
@@ -142,12 +147,12 @@ def demonstrate(demo: Demo) -> None:
     demo.worker("activities", "activities")
 
     console.print("\n[bold]MyWorkflow, with a good input[/]: two Lambda functions, one after the other")
-    status = demo.status(demo.run("MyWorkflow", "Hello"))
+    status = demo.status(demo.follow(demo.begin("MyWorkflow", "Hello")))
     expect("its close status", status.close_status, "COMPLETED")
     expect("its result", json.loads(status.result or "null"), 49)
 
     console.print("\n[bold]MyWorkflow, with bad_input[/]: it fails on purpose")
-    status = demo.status(demo.run("MyWorkflow", "bad_input"))
+    status = demo.status(demo.follow(demo.begin("MyWorkflow", "bad_input")))
     expect("its close status", status.close_status, "FAILED")
     expect("its reason", status.failure_reason, "BAD_INPUT")
 
@@ -155,13 +160,16 @@ def demonstrate(demo: Demo) -> None:
         "\n[bold]Order[/]: activities in parallel, a child workflow, timers; its decider is killed in the middle"
     )
 
+    execution = demo.begin("Order", ORDER)
+
     def kill_at_the_timer(line: Line) -> None:
         if line.depth == 1 and line.what == "timer started":
+            wait_until(lambda: demo.is_decided(execution), "the decider to wait")
             decider.kill()
             console.print("              [red bold]decider-1 is killed with SIGKILL[/], while the order is on its way")
             demo.worker("decider-2", "deciders")
 
-    execution = demo.run("Order", ORDER, at=kill_at_the_timer)
+    demo.follow(execution, at=kill_at_the_timer)
     status = demo.status(execution)
     expect("its close status", status.close_status, "COMPLETED")
     expect(

@@ -6,13 +6,13 @@ The decider, the tools over recorded histories and the tests all drive this one 
 
 import logging
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
+from traceback import StackSummary, TracebackException
 from typing import Any, TypeVar
 
-from ._fiber import Fiber, FiberClosed, caller, current, getcurrent
+from ._fiber import PACKAGE, Fiber, FiberClosed, caller, current, getcurrent
 from .converter import DATA_MAX, JSON, REASON_MAX, cut
 from .exceptions import (
     NotInWorkflowException,
@@ -138,6 +138,14 @@ class Run:
                 len(self.drifts) - 1,
             )
 
+    def read_ahead(self, events: Sequence[dict[str, Any]]) -> None:
+        """Take the recorded values of a whole history, before any of it is applied: nothing of it is called again."""
+        self._replayer.read_ahead(split(events))
+
+    def place_of(self, drift: Drift) -> str | None:
+        """Return ``file:line in function`` of the code that asked for something else than history recorded."""
+        return format_place(drift.where)
+
     def decisions(self) -> list[Decision]:
         """Return what must be sent now; see ``Replayer.decisions``."""
         return self._replayer.decisions()
@@ -203,7 +211,7 @@ class Run:
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future."""
-        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(1)))  # noqa: SLF001 - CPython's own name for it
+        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(2)))  # noqa: SLF001 - CPython's own name for it
         invocation.future = future = future_class(self, invocation)
         self._replayer.ask(invocation)
         return future
@@ -256,7 +264,10 @@ class Run:
 
     def _apply(self, batch: Batch) -> None:
         for invocation in self._replayer.apply(batch):
-            future = invocation.future
+            future, invocation.future = (
+                invocation.future,
+                None,
+            )  # each of them knows the other: no rings for the collector
             if future is not None:
                 self._settled_count += 1
                 future._settle(  # noqa: SLF001 - a run settles
@@ -331,7 +342,8 @@ class Run:
         try:
             result = self.workflow_class(fiber.owner).run(workflow_input)
         except WorkflowFailedException as failure:
-            logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
+            if not self.is_replaying:
+                logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
             return swf.fail_workflow_execution(
                 reason=_prose(failure.reason, REASON_MAX), details=_prose(failure.details, DATA_MAX)
             )
@@ -339,15 +351,27 @@ class Run:
             return swf.cancel_workflow_execution(details=_prose(cancel.details, DATA_MAX))
         except (KeyboardInterrupt, MemoryError, FiberClosed):
             raise
-        except BaseException:
+        except BaseException as error:
             reason = f"Caught exception while executing workflow {workflow_type!r}"
-            logger.exception(reason)
-            return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(traceback.format_exc()))
+            if not self.is_replaying:
+                logger.exception(reason)
+            return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(format_traceback(error)))
         try:
             return swf.complete_workflow_execution(result=JSON.encode(result, "the result of the workflow"))
         except SerializationException as error:
             logger.error("workflow %r cannot close with its result: %s", workflow_type, error)  # noqa: TRY400 - said in full
             return swf.fail_workflow_execution(reason=cut(str(error), REASON_MAX), details=cut(str(error)))
+
+
+def format_traceback(error: BaseException) -> str:
+    """Write an exception with its causes and the author's frames; pyflow's own are left out, unless there are no others."""
+    whole = TracebackException.from_exception(error)
+    report: TracebackException | None = whole
+    while report is not None:
+        own = [frame for frame in report.stack if not frame.filename.startswith(PACKAGE)]
+        report.stack = StackSummary.from_list(own or report.stack)
+        report = report.__cause__ or report.__context__
+    return "".join(whole.format())
 
 
 def _prose(text: Any, length: int) -> str | None:

@@ -1,9 +1,10 @@
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
-from command import pyflow
+from command import pyflow, serving
 
 SHOP = """
 import time
@@ -30,6 +31,11 @@ class Late(pyflow.Workflow):
         dawdle.submit()
         self.swf.sleep(0)
         return 'gone'
+
+class Waits(pyflow.Workflow):
+    NAME = 'Waits'
+    def run(self, _):
+        dawdle()
 
 class Big(pyflow.Workflow):
     NAME = 'Big'
@@ -120,6 +126,13 @@ def test_a_result_that_is_not_json_fails_with_its_type(shop):
 
 def test_a_body_that_nobody_waits_for_does_not_keep_the_command(shop):
     assert pyflow("run", "shop.py:Late", cwd=shop).stdout == '"gone"\n'
+
+
+def test_an_interrupt_ends_it_also_while_a_body_is_under_way(shop):
+    with serving(shop, "run", "shop.py:Waits") as command:
+        command.line("activity asked for")
+
+        assert command.end(signal.SIGINT) == 130
 
 
 def test_a_run_that_cannot_be_decided_ends_1_and_says_why(shop):

@@ -26,6 +26,12 @@ class Unfinished(Refusal):
     exit_code = 1
 
 
+def refuse(refusal: Refusal) -> int:
+    """Say why, where click does not do it; give the exit status."""
+    refusal.show()
+    return refusal.exit_code
+
+
 def stderr() -> Console:
     """Return the console for everything but results; made late, so that it writes to today's stderr."""
     return Console(stderr=True, highlight=False, soft_wrap=True)

@@ -24,7 +24,7 @@ from pyflow.worker.decider import Decider
 from pyflow.workflow import Workflow
 
 from .loading import activities_in, functions_at, workflow_at, workflows_in
-from .output import Refusal, Unfinished, printable, say, stderr
+from .output import Refusal, Unfinished, printable, refuse, say, stderr
 from .stopping import leave
 from .trace import Trace, render
 
@@ -32,6 +32,7 @@ DOMAIN: Final = "pyflow-run"
 TASK_LIST: Final = "pyflow-run"
 WATCH_S: Final = 0.02
 STOPPING_S: Final = 1.0
+INTERRUPTED: Final = 130
 
 
 @click.command()
@@ -61,7 +62,11 @@ def run(target: str, input_text: str | None, lambdas: tuple[str, ...]) -> None:
         with LocalSWF(lambdas=functions) as service:
             status = _run(service, workflows, activities_in(module), input_text)
     except PyflowException as error:
-        raise Refusal(str(error)) from error
+        status = refuse(Refusal(str(error)))
+    except Refusal as refusal:
+        status = refuse(refusal)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     leave(status)
 
 
