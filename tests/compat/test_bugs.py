@@ -230,6 +230,11 @@ def test_bug_6_except_exception_around_a_wait_does_not_see_that_it_blocks(decide
     assert short(decide(run, FIRST, deciders)) == ["StartTimer sleep1"]
     assert result_of(run, fired, deciders) == "slept"
 
+    live = Run(workflow(run), "order-1", RUN_ID)
+    live.advance(history(FIRST), 3)
+    live.close()
+    assert not live.returned
+
 
 class TestBug7FinallyDoesNotRunBecauseCodeWaits:
     def test_it_runs_once_when_code_gets_there(self, deciders):
@@ -424,6 +429,14 @@ def test_bug_15_wait_for_any_of_nothing_does_not_hang(nothing, deciders):
 def test_bug_16_waits_flatten_any_iterable_and_give_each_future_once(wait, shape, deciders):
     def run(self, _):
         return [future.result() for future in getattr(self.swf, wait)(shape(two_lambdas(self.swf)))]
+
+    assert result_of(run, SECOND_BEFORE_FIRST, deciders) == ["b", "a"]
+
+
+def test_bug_16_future_given_twice_comes_back_once(deciders):
+    def run(self, _):
+        a, b = two_lambdas(self.swf)
+        return [future.result() for future in self.swf.wait_for_all(a, b, a)]
 
     assert result_of(run, SECOND_BEFORE_FIRST, deciders) == ["b", "a"]
 
