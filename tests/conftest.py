@@ -5,6 +5,8 @@ import pytest
 from pyflow import Decider
 from pyflow.workflow import Workflow
 
+pytest_plugins = ["pytester"]
+
 
 class Deciders:
     """

@@ -322,6 +322,20 @@ class TestClosing:
         assert attributes["reason"] == "Caught exception while executing workflow ('W', '1.0')"
         assert "KeyError: 'lost'" in attributes["details"]
 
+    def test_traceback_shows_the_author_s_frames_and_not_pyflow_s(self, deciders):
+        def run(self, _):
+            try:
+                raise KeyError("first")
+            except KeyError:
+                self.swf.invoke_lambda("a", object())
+
+        (decision,) = deciders(workflow(run)).decide(task(FIRST))
+        details = decision["failWorkflowExecutionDecisionAttributes"]["details"]
+        assert "test_run.py" in details
+        assert "KeyError: 'first'" in details
+        assert "the input of Lambda function 'a' cannot be sent as JSON" in details
+        assert "/src/pyflow/" not in details
+
     def test_sys_exit_fails_the_execution_and_not_the_decider(self, deciders):
         def run(self, _):
             raise SystemExit(3)

@@ -23,7 +23,7 @@ from greenlet import getcurrent, greenlet
 
 from .replay.invocations import format_place
 
-__all__ = ["Fiber", "FiberClosed", "caller", "current", "getcurrent"]
+__all__ = ["PACKAGE", "Fiber", "FiberClosed", "caller", "current", "getcurrent"]
 
 logger = logging.getLogger("pyflow")
 

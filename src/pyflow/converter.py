@@ -6,7 +6,7 @@ Source: SWF API Reference, the type Data (0 to 32,768 characters); RFC 8259.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -20,17 +20,19 @@ DURATION_MAX_S: Final = 31_536_000
 """A year: the longest that anything in SWF may last."""
 
 
-def _json_encoder() -> Callable[[Any], str]:
-    """Return json.dumps with allow_nan=False, without the encoder that dumps would make anew for each call."""
-    slow = json.JSONEncoder(allow_nan=False)
+def _json_encoder() -> Callable[[Any, int], Iterable[str]]:
+    """Return what json.dumps(allow_nan=False) joins, without the encoder that dumps would make anew for each call."""
+    plain = json.JSONEncoder(allow_nan=False)
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
-        return slow.encode
-    chunks = make(None, slow.default, json.encoder.encode_basestring_ascii, None, ": ", ", ", False, False, False)
-    return lambda value: "".join(chunks(value, 0))
+        return lambda value, _level: plain.iterencode(value)
+    encoder: Callable[[Any, int], Iterable[str]] = make(
+        None, plain.default, json.encoder.encode_basestring_ascii, None, ": ", ", ", False, False, False
+    )
+    return encoder
 
 
-_to_json: Final = _json_encoder()
+_json_pieces: Final = _json_encoder()
 
 # What json.loads calls when there is no white space around a text; that is the case for what other programs wrote.
 _SCAN: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined] # typeshed leaves it out
@@ -55,13 +57,16 @@ class DataConverter:
         Raises:
             SerializationException: it is not JSON, or its text is over 32,768 characters.
         """
+        problem: Exception | None = None
         try:
-            text = _to_json(value)
+            text = "".join(_json_pieces(value, 0))
         except (TypeError, ValueError, RecursionError) as error:
+            problem = error
+        if problem is not None:  # raised out here, so that the author's traceback does not show the encoder's
             raise SerializationException(
-                f"{_called(what, name)} cannot be sent as JSON: {error} (its type is {type(value).__qualname__}). "
+                f"{_called(what, name)} cannot be sent as JSON: {problem} (its type is {type(value).__qualname__}). "
                 f"Send numbers, texts, booleans, None, and lists and dicts of them."
-            ) from error
+            )
         if len(text) > DATA_MAX:
             raise SerializationException(
                 f"{_called(what, name)} is {len(text):,} characters of JSON; SWF takes {DATA_MAX:,}. "

@@ -7,7 +7,7 @@ object of them).
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
+from types import MethodType
 from typing import Any, Self, overload
 
 from .exceptions import InvocationException
@@ -29,18 +29,18 @@ class _Descriptor:
     @overload
     def __get__(self, instance: Any, owner: type | None = None) -> Call: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else partial(self._call, instance)
+        return self if instance is None else MethodType(self._call, instance)
 
     def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+        raise NotImplementedError
+
+    def _input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if len(args) > 1 or (args and kwargs):
             raise InvocationException(
                 f"{self._noun} takes one positional argument or keywords, not both and not several: {self!r} "
                 f"was called with {len(args)} positional and {len(kwargs)} keyword arguments"
             )
-        return self._invoke(instance.swf, args[0] if args else kwargs or None)
-
-    def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
-        raise NotImplementedError
+        return args[0] if args else kwargs or None
 
 
 class LambdaDescriptor(_Descriptor):
@@ -64,8 +64,10 @@ class LambdaDescriptor(_Descriptor):
     def __repr__(self) -> str:
         return f"LambdaDescriptor({self.function_name!r})"
 
-    def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
-        future: InvocationFuture[Any] = swf.invoke_lambda(self.function_name, input_arg, timeout=self.timeout)
+    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+        future: InvocationFuture[Any] = instance.swf.invoke_lambda(
+            self.function_name, self._input(args, kwargs), self.timeout
+        )
         return future
 
 
@@ -95,13 +97,9 @@ class ActivityDescriptor(_Descriptor):
     def __repr__(self) -> str:
         return f"ActivityDescriptor({self.activity_name!r}, {self.activity_version!r})"
 
-    def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
-        future: InvocationFuture[Any] = swf.invoke_activity(
-            self.activity_name,
-            self.activity_version,
-            input_arg=input_arg,
-            timeout=self.timeout,
-            task_list=self.task_list,
+    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+        future: InvocationFuture[Any] = instance.swf.invoke_activity(
+            self.activity_name, self.activity_version, self._input(args, kwargs), self.timeout, self.task_list
         )
         return future
 
@@ -143,11 +141,11 @@ class ChildWorkflowDescriptor(_Descriptor):
     def __repr__(self) -> str:
         return f"ChildWorkflowDescriptor({self.workflow_name!r}, {self.workflow_version!r})"
 
-    def _invoke(self, swf: Any, input_arg: Any) -> InvocationFuture[Any]:
-        future: InvocationFuture[Any] = swf.invoke_child_workflow(
+    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+        future: InvocationFuture[Any] = instance.swf.invoke_child_workflow(
             self.workflow_name,
             self.workflow_version,
-            input_arg=input_arg,
+            self._input(args, kwargs),
             child_policy=self.child_policy,
             lambda_role=self.lambda_role,
             task_list=self.task_list,

@@ -16,7 +16,7 @@ from .exceptions import (
     InvocationTimedOutException,
 )
 from .replay.invocations import Failure, Invocation
-from .replay.tables import State
+from .replay.tables import Kind, State
 
 __all__ = ["Future", "InvocationFuture", "WrappedFuture"]
 
@@ -24,7 +24,19 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Host(Protocol):
-    """The run that futures belong to."""
+    """
+    The run that futures belong to.
+
+    ``is_of_2_0_0`` is true where code runs over a batch that 2.0.0 decided; ``is_unlike_2_0_0`` is set once a wait has
+    given another order than 2.0.0 would have.
+    """
+
+    is_of_2_0_0: bool
+    is_unlike_2_0_0: bool
+
+    @property
+    def batch(self) -> int:
+        """The number of the batch applied last."""
 
     def enter(self) -> None:
         """Raise NotInWorkflowException unless this run's own fiber is calling."""
@@ -40,12 +52,13 @@ class Wait:
     """
     What a parked fiber waits for: so many futures to settle, or the timer beside them.
 
-    ``missing`` counts those still to come; ``fiber`` is set by the run that parks it.
+    ``missing`` counts those still to come, None: only the code can tell, and is woken at every batch to look; ``fiber``
+    is set by the run that parks it.
     """
 
     __slots__ = ("fiber", "host", "missing", "timer")
 
-    def __init__(self, host: Host, missing: int, timer: "Future[Any] | None" = None) -> None:
+    def __init__(self, host: Host, missing: int | None, timer: "Future[Any] | None" = None) -> None:
         self.host = host
         self.missing = missing
         self.timer = timer
@@ -53,6 +66,7 @@ class Wait:
 
     def notify(self, future: "Future[Any]", event_id: int) -> None:
         """Count a settled future."""
+        assert self.missing is not None
         self.missing -= 1
         if self.missing == 0 or future is self.timer:
             self.host.wake(self, event_id)
@@ -68,6 +82,7 @@ class Future(Generic[T_co]):
     _state: State | None = None
     _failure: Failure | None = None
     _order = 0
+    _batch = 0
     _value: Any = None
     _waits: tuple[Wait, ...] = ()
 
@@ -130,12 +145,13 @@ class Future(Generic[T_co]):
         self._state = outcome
         self._failure = failure
         self._order = order
+        self._batch = self._host.batch
         if result is not None:
             try:
                 self._value = self._read(JSON.decode(result))
             except ValueError as error:
                 self._state = State.FAILED
-                self._failure = Failure("Decoding the result failed", str(error))
+                self._failure = Failure(self._undecodable(), str(error))
         waits, self._waits = self._waits, ()
         for wait in waits:
             wait.notify(self, event_id)
@@ -146,6 +162,10 @@ class Future(Generic[T_co]):
 
     def _who(self) -> str:
         return "it"
+
+    def _undecodable(self) -> str:
+        # 2.0.0's words: code may have sent them on, and its runs in flight must send the same.
+        return "Decoding result failed"
 
 
 class InvocationFuture(Future[T_co]):
@@ -162,6 +182,10 @@ class InvocationFuture(Future[T_co]):
 
     def _who(self) -> str:
         return self.invocation.id
+
+    def _undecodable(self) -> str:
+        is_child = self.invocation.kind is Kind.CHILD
+        return "Failed to decode child workflow output" if is_child else super()._undecodable()
 
 
 class WrappedFuture(Future[T_co]):
@@ -215,34 +239,70 @@ def flatten(futures: Iterable[Any]) -> list[Future[Any]]:
     return list(found.values())
 
 
-def wait_for(host: Host, futures: list[Future[Any]], *, all_of_them: bool, timer: Future[Any] | None = None) -> bool:
+def wait_for(
+    host: Host, futures: list[Future[Any]], *, all_of_them: bool, timer: Future[Any] | None = None
+) -> list[Future[Any]] | None:
     """
     Park until all, or any, of the futures are done, or the timer is.
 
     Returns:
-        True if the futures are; False if only the timer is.
+        The futures that are done, in the order of what settled them (contract 4); None if only the timer is done.
     """
     bases = list({id(base): base for base in map(_base, futures)}.values())
+    if not all(type(base).done is Future.done for base in bases):
+        return _look_at_every_batch(host, futures, all_of_them=all_of_them, timer=timer)
+    since = host.batch
     open_ones = [future for future in bases if not future.done]
-    missing = len(open_ones) if all_of_them else min(1, len(bases)) - (len(bases) - len(open_ones))
-    if missing <= 0:
-        return True
-    if timer is not None and timer.done:
-        return False
-    wait = Wait(host, missing, timer)
-    for future in open_ones if timer is None else [*open_ones, timer]:
-        future._waits += (wait,)
-    host.park(wait)
-    still_open = sum(not future.done for future in open_ones)
-    return still_open == 0 if all_of_them else still_open < len(open_ones)
+    if all_of_them:
+        missing = len(open_ones)
+    else:
+        # Any of nothing is there at once; but a timed wait for any of nothing has always been a wait for its timer.
+        needed = 1 if bases or timer is not None else 0
+        missing = needed - (len(bases) - len(open_ones))
+    if missing > 0:
+        if timer is not None and timer.done:
+            return None
+        wait = Wait(host, missing, timer)
+        for future in open_ones if timer is None else [*open_ones, timer]:
+            future._waits += (wait,)
+        host.park(wait)
+        if sum(not future.done for future in open_ones) > len(open_ones) - missing:
+            return None
+    return _in_order(host, [future for future in futures if future.done], since)
 
 
-def in_order_of_completion(futures: Iterable[Future[Any]]) -> list[Future[Any]]:
-    """Return those that are done, ordered by what settled them (contract 4)."""
-    return sorted((future for future in futures if future.done), key=lambda future: _base(future)._order)
+def _look_at_every_batch(
+    host: Host, futures: list[Future[Any]], *, all_of_them: bool, timer: Future[Any] | None
+) -> list[Future[Any]] | None:
+    """Wait for futures of which some define ``done`` themselves: nothing tells when, so code looks, as it did in 2.0.0."""
+    seen: dict[int, Future[Any]] = {}
+    while True:
+        seen.update((id(future), future) for future in futures if id(future) not in seen and future.done)
+        if (len(seen) == len(futures)) if all_of_them else seen:
+            return list(seen.values())
+        if timer is not None and timer.done:
+            return None
+        host.park(Wait(host, None))
+
+
+def _in_order(host: Host, futures: list[Future[Any]], since: int) -> list[Future[Any]]:
+    """
+    Return futures that are done in the order of what settled them.
+
+    2.0.0 looked once a batch, and gave what it found in the order of the arguments. Code that ran over such a batch has
+    acted on that order, so a replay of the batch gives it again.
+    """
+    as_settled = sorted(futures, key=lambda future: _base(future)._order)
+    as_in_2_0_0 = sorted(futures, key=lambda future: max(since, _base(future)._batch))
+    if host.is_of_2_0_0:
+        return as_in_2_0_0
+    host.is_unlike_2_0_0 |= as_settled != as_in_2_0_0
+    return as_settled
 
 
 def _base(future: Future[Any]) -> Future[Any]:
-    while isinstance(future, WrappedFuture):
+    """Return the future behind wrappers that leave ``done`` to it."""
+    while type(future).done is WrappedFuture.done:
+        assert isinstance(future, WrappedFuture)
         future = future._base
     return future

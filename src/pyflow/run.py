@@ -6,13 +6,13 @@ The decider, the tools over recorded histories and the tests all drive this one 
 
 import logging
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
+from traceback import StackSummary, TracebackException
 from typing import Any, TypeVar
 
-from ._fiber import Fiber, FiberClosed, caller, current, getcurrent
+from ._fiber import PACKAGE, Fiber, FiberClosed, caller, current, getcurrent
 from .converter import DATA_MAX, JSON, REASON_MAX, cut
 from .exceptions import (
     NotInWorkflowException,
@@ -48,7 +48,10 @@ class Run:
 
     Attributes:
         time: the time of the batch, as the history gives it.
+        batch: the number of the batch applied last.
         is_replaying: code runs over a batch that an earlier decision task has completed.
+        is_of_2_0_0: code runs over a batch that pyflow 2.0.0 has decided.
+        is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
         returned: ``run`` has returned or raised; no code runs any more.
     """
 
@@ -60,6 +63,8 @@ class Run:
         self.run_id = run_id
         self.time: datetime | float = 0.0
         self.is_replaying = False
+        self.is_of_2_0_0 = False
+        self.is_unlike_2_0_0 = False
         self.returned = False
         self._legacy_child_ids = legacy_child_ids
         self._replayer = Replayer(run_id, locate=self.where)
@@ -85,6 +90,11 @@ class Run:
     def started_event_id(self) -> int:
         """The DecisionTaskStarted where the run stands; 0 before the first."""
         return self._replayer.started_event_id
+
+    @property
+    def batch(self) -> int:
+        """The number of the batch applied last."""
+        return self._replayer.batch
 
     @property
     def lambda_role(self) -> str | None:
@@ -127,6 +137,14 @@ class Run:
                 format_place(drift.where),
                 len(self.drifts) - 1,
             )
+
+    def read_ahead(self, events: Sequence[dict[str, Any]]) -> None:
+        """Take the recorded values of a whole history, before any of it is applied: nothing of it is called again."""
+        self._replayer.read_ahead(split(events))
+
+    def place_of(self, drift: Drift) -> str | None:
+        """Return ``file:line in function`` of the code that asked for something else than history recorded."""
+        return format_place(drift.where)
 
     def decisions(self) -> list[Decision]:
         """Return what must be sent now; see ``Replayer.decisions``."""
@@ -193,7 +211,7 @@ class Run:
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future."""
-        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(1)))  # noqa: SLF001 - CPython's own name for it
+        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(2)))  # noqa: SLF001 - CPython's own name for it
         invocation.future = future = future_class(self, invocation)
         self._replayer.ask(invocation)
         return future
@@ -246,7 +264,10 @@ class Run:
 
     def _apply(self, batch: Batch) -> None:
         for invocation in self._replayer.apply(batch):
-            future = invocation.future
+            future, invocation.future = (
+                invocation.future,
+                None,
+            )  # each of them knows the other: no rings for the collector
             if future is not None:
                 self._settled_count += 1
                 future._settle(  # noqa: SLF001 - a run settles
@@ -260,11 +281,14 @@ class Run:
             return
         self.time = batch.time
         self.is_replaying = batch.started_event_id <= self._replayer.completed_up_to
+        self.is_of_2_0_0 = batch.started_event_id <= self._replayer.of_2_0_0_up_to
         if self._replayer.cancel_requested is not None:
             self._note_cancel_request()
         if self._main is None:
             self._main = Fiber(self._execute, WorkflowInvocationHelper(self))
             heappush(self._ready, (1, 0))
+        if self._waiting is not None and self._waiting.missing is None:
+            self.wake(self._waiting, batch.started_event_id)
         while self._ready:
             event_id, _ = heappop(self._ready)
             self._resume(event_id)
@@ -318,7 +342,8 @@ class Run:
         try:
             result = self.workflow_class(fiber.owner).run(workflow_input)
         except WorkflowFailedException as failure:
-            logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
+            if not self.is_replaying:
+                logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
             return swf.fail_workflow_execution(
                 reason=_prose(failure.reason, REASON_MAX), details=_prose(failure.details, DATA_MAX)
             )
@@ -326,15 +351,27 @@ class Run:
             return swf.cancel_workflow_execution(details=_prose(cancel.details, DATA_MAX))
         except (KeyboardInterrupt, MemoryError, FiberClosed):
             raise
-        except BaseException:
+        except BaseException as error:
             reason = f"Caught exception while executing workflow {workflow_type!r}"
-            logger.exception(reason)
-            return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(traceback.format_exc()))
+            if not self.is_replaying:
+                logger.exception(reason)
+            return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(format_traceback(error)))
         try:
             return swf.complete_workflow_execution(result=JSON.encode(result, "the result of the workflow"))
         except SerializationException as error:
             logger.error("workflow %r cannot close with its result: %s", workflow_type, error)  # noqa: TRY400 - said in full
             return swf.fail_workflow_execution(reason=cut(str(error), REASON_MAX), details=cut(str(error)))
+
+
+def format_traceback(error: BaseException) -> str:
+    """Write an exception with its causes and the author's frames; pyflow's own are left out, unless there are no others."""
+    whole = TracebackException.from_exception(error)
+    report: TracebackException | None = whole
+    while report is not None:
+        own = [frame for frame in report.stack if not frame.filename.startswith(PACKAGE)]
+        report.stack = StackSummary.from_list(own or report.stack)
+        report = report.__cause__ or report.__context__
+    return "".join(whole.format())
 
 
 def _prose(text: Any, length: int) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .converter import DATA_MAX, JSON, cut, duration
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
-from .future import Future, InvocationFuture, flatten, in_order_of_completion, wait_for
+from .future import Future, InvocationFuture, flatten, wait_for
 from .replay.invocations import Failure
 from .replay.tables import Kind, State
 from .swf import decisions as swf
@@ -367,14 +367,14 @@ class WorkflowInvocationHelper:
         return self._timed_wait(timeout, futures, all_of_them=True)
 
     def timed_wait_for_any(self, timeout: float | timedelta, *futures: Any) -> list[Future[Any]]:
-        """Wait until at least one is done, or the timeout; see ``timed_wait_for_all``."""
+        """Wait until at least one is done, or the timeout; see ``timed_wait_for_all``. Of no futures it is the timeout."""
         return self._timed_wait(timeout, futures, all_of_them=False)
 
     def _wait(self, futures: tuple[Any, ...], *, all_of_them: bool) -> list[Future[Any]]:
         self._run.enter()
-        flat = flatten(futures)
-        wait_for(self._run, flat, all_of_them=all_of_them)
-        return in_order_of_completion(flat)
+        done = wait_for(self._run, flatten(futures), all_of_them=all_of_them)
+        assert done is not None
+        return done
 
     def _timed_wait(
         self, timeout: float | timedelta, futures: tuple[Any, ...], *, all_of_them: bool
@@ -382,14 +382,14 @@ class WorkflowInvocationHelper:
         flat = flatten(futures)
         timer = self.start_timer(timeout)
         try:
-            in_time = wait_for(self._run, flat, all_of_them=all_of_them, timer=timer)
+            done = wait_for(self._run, flat, all_of_them=all_of_them, timer=timer)
         finally:
             self._run.cancel_timer(timer)
-        if not in_time:
+        if done is None:
             raise WaitTimedOutException(
                 f"{sum(future.done for future in flat)} of {len(flat)} were done when the {timeout} seconds were over"
             )
-        return in_order_of_completion(flat)
+        return done
 
 
 class _RecordedFuture(InvocationFuture[Any]):

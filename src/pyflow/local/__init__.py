@@ -69,6 +69,16 @@ class LocalSWF:
         """
         self._service.lambdas.register(name, function)
 
+    @property
+    def lambdas_busy(self) -> bool:
+        """Whether a Lambda function runs or is about to."""
+        return self._service.lambdas.busy
+
+    def next_deadline_ms(self) -> int | None:
+        """Return when the next timer or timeout is due, in milliseconds since the epoch; None if none is armed."""
+        due: int | None = self._service.run(lambda _: self._service.deadlines.next_due(), "")
+        return due
+
     def client(self) -> Any:
         """Return a boto3 SWF client whose requests are answered in this process."""
         return make_client(self._service)

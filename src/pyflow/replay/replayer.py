@@ -78,6 +78,7 @@ class Replayer:
         batch: the number of the batch that was applied last, from 1.
         started_event_id, last_event_id: its DecisionTaskStarted, and the last event applied.
         completed_up_to: the ``startedEventId`` of the last decision task known to be completed; 0 if none.
+        of_2_0_0_up_to: the same of the last one that was completed without a rules number, as 2.0.0 did it.
         cancel_requested: ``(event id, cause)`` of the first cancel request, or None.
         started: the attributes of WorkflowExecutionStarted.
         drifts: what differed and does not matter for matching.
@@ -89,11 +90,13 @@ class Replayer:
         self.started_event_id = 0
         self.last_event_id = 0
         self.completed_up_to = 0
+        self.of_2_0_0_up_to = 0
         self.cancel_requested: tuple[int, str | None] | None = None
         self.started: dict[str, Any] = {}
         self.drifts: list[Drift] = []
         self._locate = locate
         self._asked = 0
+        self._has_returned = False
         self._rules: int | None = None
         self._outbox: dict[_OutboxKey, Invocation] = {}
         self._begun: dict[int, Invocation] = {}
@@ -110,10 +113,11 @@ class Replayer:
     def ask(self, invocation: Invocation) -> None:
         """Owe the decision of an invocation."""
         self._asked += 1
+        self._has_returned |= invocation.kind is Kind.CLOSE
         invocation.order = self._asked
         invocation.owed_in = self.batch
         # Children are matched without the run's prefix, which 2.0.0 did not write.
-        match_id = invocation.id.removeprefix(self.child_prefix) if invocation.kind is Kind.CHILD else invocation.id
+        match_id = invocation.id.removeprefix(self.child_prefix) if invocation.kind is _CHILD else invocation.id
         self._outbox[invocation.kind, match_id, False] = invocation
 
     def cancel_timer(self, invocation: Invocation, *, optional: bool) -> None:
@@ -149,16 +153,18 @@ class Replayer:
             DeciderException: the run's rules have a number that this pyflow does not know.
         """
         for batch in batches:
-            for event in batch.events:
-                if event.type == "DecisionTaskCompleted":
+            for _, event_type, _, attributes in batch.events:
+                if event_type == "DecisionTaskCompleted":
                     if self._rules is None:
-                        self._rules = _rules_of(event)
-                    self.completed_up_to = event.attributes["startedEventId"]
-                elif event.type == "MarkerRecorded":
-                    name = event.attributes["markerName"]
-                    self._recorded[name] = Recorded(event.attributes.get("details"), with_signal=False)
-                elif event.type == "SignalExternalWorkflowExecutionInitiated":
-                    self._note_own_signal(event.attributes["signalName"])
+                        self._rules = _rules_of(attributes)
+                    self.completed_up_to = attributes["startedEventId"]
+                    if not names_rules(attributes):
+                        self.of_2_0_0_up_to = self.completed_up_to
+                elif event_type == "MarkerRecorded":
+                    name = attributes["markerName"]
+                    self._recorded[name] = Recorded(attributes.get("details"), with_signal=False)
+                elif event_type == "SignalExternalWorkflowExecutionInitiated":
+                    self._note_own_signal(attributes["signalName"])
 
     def apply(self, batch: Batch) -> list[Invocation]:
         """
@@ -181,13 +187,14 @@ class Replayer:
         event: HistoryEvent | None = None
         try:
             for event in batch.events:
-                handler = handlers.get(event.type)
+                handler = handlers.get(event[1])
                 if handler is not None:
                     handler(self, event)
         except KeyError as error:
             assert event is not None
+            event_id, event_type, *_ = event
             raise HistoryException(
-                f"history is not sound: event {event.id} ({event.type}) lacks {error}.", event_id=event.id
+                f"history is not sound: event {event_id} ({event_type}) lacks {error}.", event_id=event_id
             ) from error
         if self._outbox:
             self._settle_accounts()
@@ -217,53 +224,59 @@ class Replayer:
     # -- events, one kind each ----------------------------------------------------------------------------------------
 
     def _on_started(self, event: HistoryEvent) -> None:
-        self.started = event.attributes
+        _, _, _, self.started = event
 
     def _on_cancel_requested(self, event: HistoryEvent) -> None:
         if self.cancel_requested is None:
-            self.cancel_requested = (event.id, event.attributes.get("cause"))
+            event_id, _, _, attributes = event
+            self.cancel_requested = (event_id, attributes.get("cause"))
 
     def _on_completed(self, event: HistoryEvent) -> None:
-        started = event.attributes["startedEventId"]
+        event_id, _, _, attributes = event
+        started = attributes["startedEventId"]
         if started != self.started_event_id:
             raise HistoryException(
-                f"history is not sound: DecisionTaskCompleted at event {event.id} completes the task started at event {started}; "
+                f"history is not sound: DecisionTaskCompleted at event {event_id} completes the task started at event {started}; "
                 f"the one open was started at event {self.started_event_id}.",
-                event_id=event.id,
+                event_id=event_id,
             )
         self._response.completed = event
 
     def _on_answer(self, event: HistoryEvent) -> None:
         event_id, event_type, _, attributes = event
-        kind, id_in, name_in, cancels = ANSWERS[event_type]
+        answer = ANSWERS[event_type]
+        kind = answer.kind
         match_id = ""
         name: Any
-        if id_in is None:
+        if answer.id_in is None:
             name = CLOSES[event_type]
         else:
-            match_id = attributes[id_in]
-            name = attributes[name_in] if name_in is not None else None
+            match_id = attributes[answer.id_in]
+            name = attributes[answer.name_in] if answer.name_in is not None else None
             if match_id.startswith(RESERVED):
                 self._on_reserved(event, match_id)
                 return
-            if kind is Kind.CHILD:
+            if kind is _CHILD:
                 match_id = match_id.removeprefix(self.child_prefix)
-        invocation = self._outbox.pop((kind, match_id, cancels), None)
+        invocation = self._outbox.pop((kind, match_id, answer.cancels), None)
         if invocation is None or (name is not None and name != invocation.name):
             invocation = self._mismatch(event, invocation, match_id, name)
+        if kind is Kind.CHILD:
+            # The child has the id that history gives it: 2.0.0's had the bare one, and code may have sent that on.
+            invocation.id = attributes["workflowId"]
         self._response.answered.append(invocation)
         state = invocation.step(event_type)
-        if cancels:
+        if answer.cancels:
             if state is State.CANCELED:
                 del self._begun[attributes["startedEventId"]]
                 self._settle(invocation, state, event)
             return
         self._note_drift(invocation, event)
-        if state in _BEGUN:
+        if state is _OPEN or state is _CANCELING:
             self._begun[event_id] = invocation
             return
         self._settle(invocation, state, event)
-        if kind is Kind.CLOSE and state is State.FAILED:
+        if kind is Kind.CLOSE and state is _FAILED:
             self._ask_again(invocation)
 
     def _mismatch(self, event: HistoryEvent, found: Invocation | None, match_id: str, name: Any) -> Invocation:
@@ -276,7 +289,8 @@ class Replayer:
         Raises:
             NondeterminismException: anything else (contract 6).
         """
-        if found is None and event.type == "TimerStarted" and self._is_of_2_0_0():
+        event_id, event_type, *_ = event
+        if found is None and event_type == "TimerStarted" and self._is_of_2_0_0():
             found = self._withdrawn.pop(match_id, None)
             if found is not None:
                 return found
@@ -285,51 +299,53 @@ class Replayer:
         raise NondeterminismException(
             _describe(event, match_id, name),
             str(found),
-            event_id=event.id,
+            event_id=event_id,
             where=format_place(found.where) or self._locate(),
         )
 
     def _on_outcome(self, event: HistoryEvent) -> None:
-        attributes = event.attributes
-        began_at = attributes[OUTCOMES[event.type]]
+        event_id, event_type, _, attributes = event
+        began_at = attributes[OUTCOMES[event_type]]
         invocation = self._begun.pop(began_at, None)
         if invocation is None:
             if self._reserved_open.pop(began_at, None):
                 return
             raise HistoryException(
-                f"history is not sound: {event.type} at event {event.id} ends what event {began_at} began, "
+                f"history is not sound: {event_type} at event {event_id} ends what event {began_at} began, "
                 f"and nothing is open from there.",
-                event_id=event.id,
+                event_id=event_id,
             )
-        state = invocation.step(event.type)
-        if state is State.FAILED and invocation.wants_retry(attributes):
+        state = invocation.step(event_type)
+        if state is _FAILED and not self._has_returned and invocation.wants_retry(attributes):
             self._ask_again(invocation)
             return
-        if state is State.FIRED_WHILE_CANCELING:
+        if state is _FIRED_WHILE_CANCELING:
             self._pointless.append(invocation)
             state = State.SUCCEEDED
         self._settle(invocation, state, event)
 
     def _on_child_start_failed(self, event: HistoryEvent) -> None:
         """Refused at once it answers the decision; refused after Initiated it is the outcome of that."""
-        initiated = event.attributes["initiatedEventId"]
+        event_id, event_type, _, attributes = event
+        initiated = attributes["initiatedEventId"]
         if not initiated:
             self._on_answer(event)
             return
         invocation = self._begun.pop(initiated, None)
         if invocation is None:
             raise HistoryException(
-                f"history is not sound: {event.type} at event {event.id} names event {initiated}, which began no child.",
-                event_id=event.id,
+                f"history is not sound: {event_type} at event {event_id} names event {initiated}, which began no child.",
+                event_id=event_id,
             )
-        self._settle(invocation, invocation.step(event.type), event)
+        self._settle(invocation, invocation.step(event_type), event)
 
     def _on_reserved(self, event: HistoryEvent, name: str) -> None:
         """The engine's own ids match nothing an author asked for; they say what kind of response this was."""
         if name.startswith(MORE):
             self._more_count += 1
-        if event.type == "TimerStarted":
-            self._reserved_open[event.id] = name
+        event_id, event_type, *_ = event
+        if event_type == "TimerStarted":
+            self._reserved_open[event_id] = name
         self._response.has_more |= name.startswith(MORE)
         self._response.is_parked |= name.startswith(PARK)
 
@@ -351,12 +367,13 @@ class Replayer:
         if response.completed is not None:
             left = [(key, inv) for key, inv in self._outbox.items() if inv.owed_in < self.batch]
             if left and not self._stays_owed(response, [inv for _, inv in left]):
+                answered_at, *_ = response.completed
                 for key, invocation in left:
                     if not (key[2] and invocation.cancel_optional):
                         raise NondeterminismException(
-                            f"no decision for it in the response at event {response.completed.id}",
+                            f"no decision for it in the response at event {answered_at}",
                             str(invocation),
-                            event_id=response.completed.id,
+                            event_id=answered_at,
                             where=format_place(invocation.where),
                         )
                     del self._outbox[key]
@@ -379,7 +396,7 @@ class Replayer:
     def _note_drift(self, invocation: Invocation, event: HistoryEvent) -> None:
         decision = invocation.decision
         asked_for = decision[DECISION_ATTRIBUTES[decision["decisionType"]]]
-        recorded = event.attributes
+        _, _, _, recorded = event
         for what, asked in asked_for.items():
             if recorded.get(what) != asked and what in DRIFTS:
                 self._note_difference(invocation, event, what, asked)
@@ -387,9 +404,10 @@ class Replayer:
             self._note_difference(invocation, event, "input", None)
 
     def _note_difference(self, invocation: Invocation, event: HistoryEvent, what: str, asked: Any) -> None:
-        held = event.attributes.get(what)
-        if event.type in REPEATING and not (what in _JSON and _same_json(asked, held)):
-            self.drifts.append(Drift(event.id, str(invocation), what, held, asked, invocation.where))
+        event_id, event_type, _, recorded = event
+        held = recorded.get(what)
+        if event_type in REPEATING and not (what in _JSON and _same_json(asked, held)):
+            self.drifts.append(Drift(event_id, str(invocation), what, held, asked, invocation.where))
 
     def _note_own_signal(self, signal_name: str) -> None:
         name = signal_name.replace("invoke_once_signal", "invoke_once", 1)
@@ -399,19 +417,19 @@ class Replayer:
     def _is_of_2_0_0(self) -> bool:
         """Tell whether the response in this batch was sent without a rules number."""
         completed = self._response.completed
-        context = completed.attributes.get("executionContext") if completed is not None else None
-        return not (context or "").startswith(RULES_PREFIX)
+        return completed is not None and not names_rules(completed[3])
 
     def _unasked(self, event: HistoryEvent, match_id: str, name: Any) -> NondeterminismException:
         """An event without its request: name what the code asks for instead, if anything."""
+        event_id, event_type, *_ = event
         due = [invocation for invocation in self._outbox.values() if invocation.owed_in < self.batch]
-        kind = ANSWERS[event.type].kind
+        kind = ANSWERS[event_type].kind
         instead = next((inv for inv in due if inv.kind is kind), due[0] if due else None)
         where = format_place(instead.where) if instead else None
         return NondeterminismException(
             _describe(event, match_id, name),
             str(instead) if instead else None,
-            event_id=event.id,
+            event_id=event_id,
             where=where or self._locate(),
         )
 
@@ -428,7 +446,10 @@ class _Response:
         self.answered: list[Invocation] = []
 
 
-_BEGUN = frozenset({State.OPEN, State.CANCELING})
+# A global costs a tenth of what a member costs that is looked up on its enum: only where every event passes.
+_CHILD = Kind.CHILD
+_OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
+_FIRED_WHILE_CANCELING = State.FIRED_WHILE_CANCELING
 
 _JSON = frozenset({"input", "result"})
 
@@ -447,11 +468,15 @@ def execution_context(text: str = "") -> str:
     return f"{RULES_PREFIX}{RULES}\n{text}" if text else f"{RULES_PREFIX}{RULES}"
 
 
-def _rules_of(event: HistoryEvent) -> int:
-    context: str = event.attributes.get("executionContext") or ""
-    if not context.startswith(RULES_PREFIX):
+def names_rules(completed: dict[str, Any]) -> bool:
+    """Tell from the attributes of a DecisionTaskCompleted whether its response named its rules; 2.0.0's did not."""
+    return (completed.get("executionContext") or "").startswith(RULES_PREFIX)
+
+
+def _rules_of(completed: dict[str, Any]) -> int:
+    if not names_rules(completed):
         return RULES
-    number = context[len(RULES_PREFIX) :].split("\n", 1)[0].strip()
+    number = completed["executionContext"][len(RULES_PREFIX) :].split("\n", 1)[0].strip()
     if number != str(RULES):
         raise DeciderException(
             f"this run is decided by replay rules {number}; this pyflow knows rules {RULES}. "
@@ -485,7 +510,8 @@ def _same_json(one: str | None, other: str | None) -> bool:
 
 
 def _describe(event: HistoryEvent, match_id: str, name: Any) -> str:
+    _, event_type, *_ = event
     if isinstance(name, dict):
         name = f"{name.get('name')} {name.get('version')}"
     about = " ".join(part for part in (match_id, f"({name})" if name else "") if part)
-    return f"{event.type} {about}".rstrip()
+    return f"{event_type} {about}".rstrip()

@@ -9,8 +9,9 @@ What is not tidy: TimerFired may overtake a cancel that was already sent. The ti
 or may not follow, for nobody can tell yet whether the response with the cancel arrived (FIRED_WHILE_CANCELING).
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 
 class Kind(StrEnum):
@@ -128,7 +129,8 @@ SETTLED: Final = frozenset(
 """The states in which an invocation has its outcome."""
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """
     How an event answers a decision that was owed.
 

@@ -48,13 +48,14 @@ def schedule_lambda_function(
     control: str | None = None,
 ) -> Decision:
     """Run a Lambda function."""
-    return _decision(
-        "ScheduleLambdaFunction",
-        {"id": id, "name": name},
-        input=input,
-        startToCloseTimeout=start_to_close_timeout,
-        control=control,
-    )
+    attributes = {"id": id, "name": name}
+    if input is not None:
+        attributes["input"] = input
+    if start_to_close_timeout is not None:
+        attributes["startToCloseTimeout"] = start_to_close_timeout
+    if control is not None:
+        attributes["control"] = control
+    return {"decisionType": "ScheduleLambdaFunction", "scheduleLambdaFunctionDecisionAttributes": attributes}
 
 
 def schedule_activity_task(
@@ -72,18 +73,24 @@ def schedule_activity_task(
     heartbeat_timeout: str | None = None,
 ) -> Decision:
     """Put an activity task on a task list."""
-    return _decision(
-        "ScheduleActivityTask",
-        {"activityId": activity_id, "activityType": _type(name, version)},
-        input=input,
-        control=control,
-        taskList=_task_list(task_list),
-        taskPriority=task_priority,
-        startToCloseTimeout=start_to_close_timeout,
-        scheduleToStartTimeout=schedule_to_start_timeout,
-        scheduleToCloseTimeout=schedule_to_close_timeout,
-        heartbeatTimeout=heartbeat_timeout,
-    )
+    attributes: dict[str, Any] = {"activityId": activity_id, "activityType": {"name": name, "version": version}}
+    if input is not None:
+        attributes["input"] = input
+    if control is not None:
+        attributes["control"] = control
+    if task_list is not None:
+        attributes["taskList"] = {"name": task_list}
+    if task_priority is not None:
+        attributes["taskPriority"] = task_priority
+    if start_to_close_timeout is not None:
+        attributes["startToCloseTimeout"] = start_to_close_timeout
+    if schedule_to_start_timeout is not None:
+        attributes["scheduleToStartTimeout"] = schedule_to_start_timeout
+    if schedule_to_close_timeout is not None:
+        attributes["scheduleToCloseTimeout"] = schedule_to_close_timeout
+    if heartbeat_timeout is not None:
+        attributes["heartbeatTimeout"] = heartbeat_timeout
+    return {"decisionType": "ScheduleActivityTask", "scheduleActivityTaskDecisionAttributes": attributes}
 
 
 def request_cancel_activity_task(activity_id: str) -> Decision:

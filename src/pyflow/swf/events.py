@@ -5,7 +5,7 @@ Source: SWF API Reference, HistoryEvent.
 """
 
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from .model import EVENT_ATTRIBUTES
 
@@ -22,18 +22,14 @@ CLOSE_EVENTS: Final = frozenset(
 """The events that close an execution; nothing follows one."""
 
 
-class HistoryEvent(NamedTuple):
-    """
-    An event, taken out of the nested form that the API gives it.
+HistoryEvent = tuple[int, str, datetime | float, dict[str, Any]]
+"""
+An event, taken out of the nested form that the API gives it: ``id, type, timestamp, attributes``.
 
-    ``id`` is 1-based; ``type`` is SWF's spelling; ``timestamp`` is an aware datetime, or seconds since the epoch where the
-    history came from a file; ``attributes`` is the dict that SWF nests under ``<type>EventAttributes``.
-    """
-
-    id: int
-    type: str
-    timestamp: datetime | float
-    attributes: dict[str, Any]
+The id is 1-based; the type is in SWF's spelling; the timestamp is an aware datetime, or seconds since the epoch where the history
+came from a file; the attributes are the dict that SWF nests under ``<type>EventAttributes``. A plain tuple, because every
+event of a replay is made into one and taken apart again.
+"""
 
 
 def attributes_of(event: dict[str, Any]) -> dict[str, Any]:

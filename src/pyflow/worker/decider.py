@@ -184,6 +184,10 @@ class Decider:
         """End the polling after the poll and the task under way; callable from any thread and from signal handlers."""
         self._stopping.set()
 
+    def forget(self) -> None:
+        """Close the runs that this thread keeps."""
+        self._runs.close()
+
     @property
     def _runs(self) -> RunCache:
         """The kept runs of this thread: a fiber never leaves the thread that started it."""

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+from pyflow.replay.replayer import names_rules
 from pyflow.run import Run
 
 
@@ -66,7 +67,8 @@ def continues(run: Run, events: Sequence[dict[str, Any]]) -> bool:
     Tell whether a live run may go on with these events: the fence.
 
     What follows the last event it applied must be there without a gap and hold the completion of the very decision task
-    where it stands. ``previousStartedEventId`` is not trusted: after a timeout SWF does not promise what it is.
+    where it stands. ``previousStartedEventId`` is not trusted: after a timeout SWF does not promise what it is. A task that
+    2.0.0 completed is no completion of what this run did, if it did what 2.0.0 would not have done.
     """
     if not events:
         return False
@@ -76,6 +78,8 @@ def continues(run: Run, events: Sequence[dict[str, Any]]) -> bool:
     for index in range(position, len(events)):
         event = events[index]
         if event["eventType"] == "DecisionTaskCompleted":
-            started: int = event["decisionTaskCompletedEventAttributes"]["startedEventId"]
-            return started == run.started_event_id
+            completed = event["decisionTaskCompletedEventAttributes"]
+            if run.is_unlike_2_0_0 and not names_rules(completed):
+                return False
+            return bool(completed["startedEventId"] == run.started_event_id)
     return False

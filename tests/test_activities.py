@@ -1,0 +1,180 @@
+"""Activities as functions: called here, called in a workflow, run by a worker."""
+
+import pytest
+
+import pyflow
+from histories import short, task
+from pyflow import SerializationException
+
+FIRST = """
+    1 WorkflowExecutionStarted input=5
+    2 DecisionTaskScheduled
+    3 DecisionTaskStarted scheduledEventId=2
+"""
+
+
+@pyflow.activity("charge", "2.1", start_to_close=1.5)
+def charge(order, currency="EUR"):
+    """Take the money."""
+    return {"order": order, "currency": currency}
+
+
+@pyflow.activity
+def ping():
+    return "pong"
+
+
+@pyflow.activity()
+def double(number):
+    return number * 2
+
+
+@pyflow.activity("named", "1.0")
+def keyword_only(*, number):
+    return number
+
+
+def inputs(run, deciders):
+    workflow_class = type("W", (pyflow.Workflow,), {"NAME": "W", "run": run})
+    decisions = deciders(workflow_class).decide(task(FIRST))
+    return [d.get("scheduleActivityTaskDecisionAttributes") for d in decisions]
+
+
+class TestOutsideAWorkflow:
+    def test_call_is_the_plain_function(self):
+        assert charge("o-1") == {"order": "o-1", "currency": "EUR"}
+        assert charge(order="o-1", currency="USD") == {"order": "o-1", "currency": "USD"}
+
+    def test_it_looks_like_the_function(self):
+        assert charge.__name__ == "charge"
+        assert charge.__doc__ == "Take the money."
+
+    def test_submit_is_refused(self):
+        with pytest.raises(pyflow.NotInWorkflowException, match=r"call charge\(\) to run the plain function"):
+            charge.submit("o-1")
+
+
+class TestDefinition:
+    def test_name_version_and_timeouts_are_those_given(self):
+        assert (charge.name, charge.version) == ("charge", "2.1")
+        assert charge.registration == {
+            "defaultTaskStartToCloseTimeout": "2",
+            "defaultTaskScheduleToStartTimeout": "NONE",
+            "defaultTaskScheduleToCloseTimeout": "NONE",
+            "defaultTaskHeartbeatTimeout": "NONE",
+        }
+
+    def test_name_is_the_function_s_where_none_is_given(self):
+        assert (ping.name, ping.version) == ("ping", "1.0")
+        assert double.name == "double"
+
+    def test_star_arguments_are_refused(self):
+        with pytest.raises(pyflow.PyflowException, match="name its parameters"):
+            pyflow.activity("x")(lambda *args: None)
+
+    def test_bad_timeout_is_refused(self):
+        with pytest.raises(ValueError, match="heartbeat must be from 0"):
+            pyflow.activity("x", heartbeat=-1)
+
+
+class TestInAWorkflow:
+    def test_call_schedules_and_waits(self, deciders):
+        def run(self, _):
+            return charge("o-1")
+
+        (attributes,) = inputs(run, deciders)
+        assert attributes == {
+            "activityId": "activity1",
+            "activityType": {"name": "charge", "version": "2.1"},
+            "input": '{"order": "o-1"}',
+        }
+
+    def test_call_gives_the_result(self, deciders):
+        def run(self, _):
+            return charge("o-1")
+
+        events = (
+            FIRST
+            + """
+            4 DecisionTaskCompleted scheduledEventId=2 startedEventId=3
+            5 ActivityTaskScheduled activityId=activity1 activityType=charge/2.1 input={"order": "o-1"}
+            6 ActivityTaskStarted scheduledEventId=5
+            7 ActivityTaskCompleted scheduledEventId=5 startedEventId=6 result="paid"
+            8 DecisionTaskScheduled
+            9 DecisionTaskStarted scheduledEventId=8
+        """
+        )
+        workflow_class = type("W", (pyflow.Workflow,), {"NAME": "W", "run": run})
+        assert short(deciders(workflow_class).decide(task(events))) == ['CompleteWorkflowExecution "paid"']
+
+    def test_submit_does_not_wait(self, deciders):
+        def run(self, _):
+            self.swf.wait_for_all([double.submit(n) for n in range(3)])
+
+        assert [a["input"] for a in inputs(run, deciders)] == ["0", "1", "2"]
+
+    @pytest.mark.parametrize(
+        ("call", "text"),
+        [
+            (lambda: ping.submit(), None),
+            (lambda: double.submit(4), "4"),
+            (lambda: double.submit(number=4), "4"),
+            (lambda: double.submit({"number": 4}), '{"number": 4}'),
+            (lambda: charge.submit(1, "USD"), '{"order": 1, "currency": "USD"}'),
+            (lambda: charge.submit(currency="USD", order=1), '{"order": 1, "currency": "USD"}'),
+            (lambda: keyword_only.submit(number=4), "4"),
+        ],
+    )
+    def test_input_is_plain_json_by_the_function_s_parameters(self, call, text, deciders):
+        def run(self, _):
+            call().result()
+
+        (attributes,) = inputs(run, deciders)
+        assert attributes.get("input") == text
+
+    def test_arguments_that_do_not_fit_raise_at_the_call(self, deciders):
+        def run(self, _):
+            try:
+                charge()
+            except TypeError as error:
+                return str(error)
+
+        workflow_class = type("W", (pyflow.Workflow,), {"NAME": "W", "run": run})
+        (decision,) = short(deciders(workflow_class).decide(task(FIRST)))
+        assert "missing a required argument: 'order'" in decision
+
+
+class TestInAWorker:
+    @pytest.mark.parametrize(
+        ("activity", "text", "result"),
+        [
+            (ping, None, '"pong"'),
+            (double, "4", "8"),
+            (double, '"ab"', '"abab"'),
+            (double, "[1]", "[1, 1]"),
+            (keyword_only, "4", "4"),
+            (charge, '{"order": 1}', '{"order": 1, "currency": "EUR"}'),
+            (charge, '{"order": 1, "currency": "USD"}', '{"order": 1, "currency": "USD"}'),
+        ],
+    )
+    def test_input_is_unpacked_as_it_was_packed(self, activity, text, result):
+        assert activity.execute(text) == result
+
+    @pytest.mark.parametrize(
+        ("activity", "text", "error", "message"),
+        [
+            (double, "{", ValueError, "Expecting"),
+            (charge, "[1, 2]", TypeError, r"takes an object of \['order', 'currency'\] as input, not \[1, 2\]"),
+            (charge, '{"nope": 1}', TypeError, "order"),
+            (charge, None, TypeError, "missing a required argument: 'order'"),
+        ],
+    )
+    def test_input_that_does_not_fit_is_named(self, activity, text, error, message):
+        with pytest.raises(error, match=message):
+            activity.execute(text)
+
+    def test_result_that_cannot_be_sent_is_named(self):
+        with pytest.raises(SerializationException, match="the result of activity 'x' cannot be sent as JSON"):
+            pyflow.activity("x")(lambda: object()).execute(None)
+        with pytest.raises(SerializationException, match="the result of activity 'x' is 40,002 characters"):
+            pyflow.activity("x")(lambda: "y" * 40_000).execute(None)
