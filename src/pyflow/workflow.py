@@ -395,13 +395,14 @@ class WorkflowInvocationHelper:
 class _RecordedFuture(InvocationFuture[Any]):
     """The future of a recorded value: its marker says whether the call succeeded."""
 
-    def _read(self, value: Any) -> Any:
+    def _read(self, result: str) -> None:
+        value = JSON.decode(result)
         if not isinstance(value, dict) or "succeeded" not in value:
             raise ValueError(f"the marker holds no recorded value: {value!r}")
         if not value["succeeded"]:
             self._state = State.FAILED
             self._failure = Failure(value.get("reason"), value.get("details"))
-        return value.get("result")
+        self._value = value.get("result")
 
 
 def _record(callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
