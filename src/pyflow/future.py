@@ -46,12 +46,9 @@ class Wait:
     ``missing`` counts those still to come; ``fiber`` is set by the run that parks it.
     """
 
-    __slots__ = ("fiber", "missing", "timer")
-
-    def __init__(self, missing: int, timer: "Future[Any] | None" = None) -> None:
-        self.missing = missing
-        self.timer = timer
-        self.fiber: Any = None
+    missing = 1
+    timer: "Future[Any] | None" = None
+    fiber: Any = None
 
 
 class Future(Generic[T_co]):
@@ -110,11 +107,12 @@ class Future(Generic[T_co]):
             WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
             NotInWorkflowException: called outside the workflow's own fiber.
         """
-        self._host.enter()
         if self._state is None:
-            wait = Wait(1)
+            wait = Wait()
             self._waits += (wait,)
             self._host.park(wait)
+        else:
+            self._host.enter()
         if self._state is _SUCCEEDED:
             return self._value  # type: ignore[no-any-return]
         error = self.exception
@@ -227,7 +225,8 @@ def wait_for(host: Host, futures: list[Future[Any]], *, all_of_them: bool, timer
         return True
     if timer is not None and timer.done:
         return False
-    wait = Wait(missing, timer)
+    wait = Wait()
+    wait.missing, wait.timer = missing, timer
     for future in open_ones if timer is None else [*open_ones, timer]:
         future._waits += (wait,)
     host.park(wait)

@@ -247,12 +247,12 @@ class Replayer:
         else:
             match_id = attributes[answer.id_in]
             name = attributes[answer.name_in] if answer.name_in is not None else None
-            if match_id.startswith(RESERVED):
-                self._on_reserved(event, match_id)
-                return
             if kind is _CHILD:
                 match_id = match_id.removeprefix(self.child_prefix)
         invocation = self._outbox.pop((kind, match_id, answer.cancels), None)
+        if invocation is None and match_id.startswith(RESERVED):
+            self._on_reserved(event, match_id)
+            return
         if invocation is None or (name is not None and name != invocation.name):
             invocation = self._mismatch(event, invocation, match_id, name)
         self._response.answered.append(invocation)
@@ -389,7 +389,7 @@ class Replayer:
         asked_for = decision[DECISION_ATTRIBUTES[decision["decisionType"]]]
         _, _, _, recorded = event
         for what, asked in asked_for.items():
-            if recorded.get(what) != asked and what in DRIFTS:
+            if what in DRIFTS and recorded.get(what) != asked:
                 self._note_difference(invocation, event, what, asked)
         if "input" in recorded and "input" not in asked_for:
             self._note_difference(invocation, event, "input", None)
