@@ -102,8 +102,11 @@ class Replayer:
         self._withdrawn: dict[str, Invocation] = {}
         self._reserved_open: dict[int, str] = {}
         self._more_count = 0
-        self._response = _Response()
         self._settled: list[Invocation] = []
+        # What the batch at hand shows of the response before it.
+        self._completed: HistoryEvent | None = None
+        self._answered: list[Invocation] = []
+        self._has_more = self._is_parked = self._while_parked = False
 
     # -- what code does -----------------------------------------------------------------------------------------------
 
@@ -172,10 +175,11 @@ class Replayer:
             HistoryException: the history does not hold together.
         """
         self.batch += 1
-        self._response = _Response()
+        self._completed, self._answered = None, []
+        self._has_more = self._is_parked = self._while_parked = False
         if self._reserved_open:
             # As of the DecisionTaskStarted: that is what whoever answered with nothing had seen.
-            self._response.while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
+            self._while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
         settled = self._settled = []
         handlers = _HANDLERS
         event: HistoryEvent | None = None
@@ -234,7 +238,7 @@ class Replayer:
                 f"the one open was started at event {self.started_event_id}.",
                 event_id=event_id,
             )
-        self._response.completed = event
+        self._completed = event
 
     def _on_answer(self, event: HistoryEvent) -> None:
         event_id, event_type, _, attributes = event
@@ -255,7 +259,7 @@ class Replayer:
             return
         if invocation is None or (name is not None and name != invocation.name):
             invocation = self._mismatch(event, invocation, match_id, name)
-        self._response.answered.append(invocation)
+        self._answered.append(invocation)
         state = invocation.step(event_type)
         if answer.cancels:
             if state is State.CANCELED:
@@ -337,8 +341,8 @@ class Replayer:
         event_id, event_type, *_ = event
         if event_type == "TimerStarted":
             self._reserved_open[event_id] = name
-        self._response.has_more |= name.startswith(MORE)
-        self._response.is_parked |= name.startswith(PARK)
+        self._has_more |= name.startswith(MORE)
+        self._is_parked |= name.startswith(PARK)
 
     # -- the books ----------------------------------------------------------------------------------------------------
 
@@ -354,11 +358,10 @@ class Replayer:
 
     def _settle_accounts(self) -> None:
         """At the end of a batch: of the response in it nothing may be left that it should have held."""
-        response = self._response
-        if response.completed is not None:
+        if self._completed is not None:
             left = [(key, inv) for key, inv in self._outbox.items() if inv.owed_in < self.batch]
-            if left and not self._stays_owed(response, [inv for _, inv in left]):
-                answered_at, *_ = response.completed
+            if left and not self._stays_owed([inv for _, inv in left]):
+                answered_at, *_ = self._completed
                 for key, invocation in left:
                     if not (key[2] and invocation.cancel_optional):
                         raise NondeterminismException(
@@ -372,14 +375,14 @@ class Replayer:
             self._outbox.pop((Kind.TIMER, invocation.id, True), None)
         self._pointless.clear()
 
-    def _stays_owed(self, response: "_Response", left: list[Invocation]) -> bool:
-        """Tell whether a response may leave decisions owed: it was parked, or it was cut short and says so (contract 6)."""
-        if response.is_parked or (response.while_parked and not response.answered):
+    def _stays_owed(self, left: list[Invocation]) -> bool:
+        """Tell whether the response may leave decisions owed: it was parked, or it was cut short and says so (contract 6)."""
+        if self._is_parked or (self._while_parked and not self._answered):
             return True
-        if not response.has_more:
+        if not self._has_more:
             return False
         for kind in {invocation.kind for invocation in left}:
-            answered = [inv.order for inv in response.answered if inv.kind is kind]
+            answered = [inv.order for inv in self._answered if inv.kind is kind]
             if answered and max(answered) > min(inv.order for inv in left if inv.kind is kind):
                 return False
         return True
@@ -407,8 +410,7 @@ class Replayer:
 
     def _is_of_2_0_0(self) -> bool:
         """Tell whether the response in this batch was sent without a rules number."""
-        completed = self._response.completed
-        context = completed[3].get("executionContext") if completed is not None else None
+        context = self._completed[3].get("executionContext") if self._completed is not None else None
         return not (context or "").startswith(RULES_PREFIX)
 
     def _unasked(self, event: HistoryEvent, match_id: str, name: Any) -> NondeterminismException:
@@ -424,18 +426,6 @@ class Replayer:
             event_id=event_id,
             where=where or self._locate(),
         )
-
-
-class _Response:
-    """What one batch shows of the response before it."""
-
-    completed: HistoryEvent | None = None
-    has_more = False
-    is_parked = False
-    while_parked = False
-
-    def __init__(self) -> None:
-        self.answered: list[Invocation] = []
 
 
 # A global costs a tenth of what a member costs that is looked up on its enum: only where every event passes.
