@@ -61,7 +61,7 @@ class Wait:
 
     __slots__ = ("fiber", "missing", "timer")
 
-    def __init__(self, missing: int | None, timer: "Future[Any] | None" = None) -> None:
+    def __init__(self, missing: int | None = 1, timer: "Future[Any] | None" = None) -> None:
         self.missing = missing
         self.timer = timer
         self.fiber: Any = None
@@ -124,11 +124,12 @@ class Future(Generic[T_co]):
             WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
             NotInWorkflowException: called outside the workflow's own fiber.
         """
-        self._host.enter()
         if self._state is None:
-            wait = Wait(1)
+            wait = Wait()
             self._waits += (wait,)
             self._host.park(wait)
+        else:
+            self._host.enter()
         if self._state is _SUCCEEDED:
             return self._value  # type: ignore[no-any-return]
         error = self.exception
