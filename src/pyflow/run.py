@@ -246,6 +246,8 @@ class Run:
         Raises:
             WorkflowCanceledException: a cancel request is due (contract 7).
         """
+        if getcurrent() is not self._running:
+            self.enter()
         if self._cancel_at is not None:
             raise self._take_cancel()
         wait.fiber = fiber = self._running
