@@ -153,7 +153,7 @@ class InvocationException(PyflowException):
         self.reason = reason
         self.details = details
         self.cause = cause
-        super().__init__(": ".join(part for part in (reason, details) if part))
+        super().__init__(": ".join(str(part) for part in (reason, details) if part))
 
 
 class InvocationTimedOutException(InvocationException):

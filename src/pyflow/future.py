@@ -80,9 +80,7 @@ class Future(Generic[T_co]):
     _batch = 0
     _value: Any = None
     _waits: tuple[Wait, ...] = ()
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    _host: Host  # set by those that a run settles; the constructor is left to subclasses, as 2.0.0 left it
 
     @property
     def done(self) -> bool:
@@ -191,7 +189,6 @@ class WrappedFuture(Future[T_co]):
     """A future that stands for another; subclasses change what they override. Kept from pyflow 2.0.0."""
 
     def __init__(self, base_future: Future[T_co]) -> None:
-        super().__init__(base_future._host)
         self._base = base_future
 
     @property
@@ -228,7 +225,7 @@ def flatten(futures: Iterable[Any]) -> list[Future[Any]]:
     """
     found: dict[int, Future[Any]] = {}
     for item in futures:
-        if isinstance(item, Future):
+        if isinstance(item, Future) or hasattr(item, "done"):
             found.setdefault(id(item), item)
         elif isinstance(item, Iterable) and not isinstance(item, (str, bytes)):
             for inner in flatten(item):
@@ -248,7 +245,7 @@ def wait_for(
         The futures that are done, in the order of what settled them (contract 4); None if only the timer is done.
     """
     bases = list({id(base): base for base in map(_base, futures)}.values())
-    if not all(type(base).done is Future.done for base in bases):
+    if not all(getattr(type(base), "done", None) is Future.done for base in bases):
         return _look_at_every_batch(host, futures, all_of_them=all_of_them, timer=timer)
     since = host.batch
     open_ones = [future for future in bases if not future.done]
@@ -301,7 +298,7 @@ def _in_order(host: Host, futures: list[Future[Any]], since: int) -> list[Future
 
 def _base(future: Future[Any]) -> Future[Any]:
     """Return the future behind wrappers that leave ``done`` to it."""
-    while type(future).done is WrappedFuture.done:
+    while getattr(type(future), "done", None) is WrappedFuture.done:
         assert isinstance(future, WrappedFuture)
         future = future._base
     return future

@@ -192,6 +192,7 @@ class TestFuturesOfTheAuthorsOwn:
 
     class Both(pyflow.future.Future):
         def __init__(self, one, other):
+            super().__init__()
             self.one, self.other = one, other
 
         @property
@@ -223,12 +224,24 @@ class TestFuturesOfTheAuthorsOwn:
     def ask(self, swf):
         return swf.invoke_lambda("a", None), swf.invoke_lambda("b", None), swf.start_timer(9)
 
+    class Plain:
+        def __init__(self, timer):
+            self.timer = timer
+
+        def __getattr__(self, name):
+            return getattr(self.timer, name)
+
     @pytest.mark.parametrize("wait", ["wait_for_all", "wait_for_any"])
-    @pytest.mark.parametrize("shape", ["both", "lenient"])
+    @pytest.mark.parametrize("shape", ["both", "lenient", "wrapped", "plain"])
     def test_are_waited_for_by_what_they_say(self, wait, shape, deciders):
         def run(swf_self, _):
             a, b, timer = self.ask(swf_self.swf)
-            mine = self.Both(a, timer) if shape == "both" else self.Lenient(b, timer)
+            mine = {
+                "both": self.Both(a, timer),
+                "lenient": self.Lenient(b, timer),
+                "wrapped": pyflow.future.WrappedFuture(self.Both(a, timer)),
+                "plain": self.Plain(timer),
+            }[shape]
             assert getattr(swf_self.swf, wait)(mine) == [mine]
             return [a.done, b.done, timer.done]
 
