@@ -279,8 +279,9 @@ class WorkflowInvocationHelper:
             NotInWorkflowException: called outside the workflow's own fiber.
 
         Replay:
-            One decision, ``RecordMarker``; name ``invoke_onceN`` in call order. What 2.0.0 recorded with a signal to itself
-            settles in the next decision task, as it did then.
+            One decision, ``RecordMarker``; name ``invoke_onceN`` in call order. History says nothing of what was called, so
+            recorded values are matched by order alone: a call put before another takes the value recorded for that one. What
+            2.0.0 recorded with a signal to itself settles in the next decision task, as it did then.
 
         Source:
             SWF API Reference, RecordMarkerDecisionAttributes.
