@@ -229,7 +229,7 @@ class Run:
     def cancel_timer(self, future: InvocationFuture[Any]) -> None:
         """Take back a timer that the engine no longer needs."""
         self.enter()
-        self._replayer.cancel_timer(future.invocation, optional=True)
+        self._replayer.cancel(future.invocation, optional=True)
 
     def outside(self, function: Callable[[], T]) -> T:
         """Call something that may ask nothing of this run."""

@@ -293,7 +293,7 @@ class WorkflowInvocationHelper:
         )
         if recorded is not None and recorded.with_signal:
             signal = swf.signal_external_workflow_execution(self.workflow_id, signal_id, run_id=self.run_id)
-            self._run.invoke(Kind.SIGNAL, signal_id, None, signal)
+            self._run.invoke(Kind.SIGNAL, signal_id, signal_id, signal)
         else:
             self._run.settle_now(future, details)
         return future
