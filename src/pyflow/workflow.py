@@ -144,7 +144,7 @@ class WorkflowInvocationHelper:
         Args:
             function_name: its name or ARN.
             input_arg: a JSON value; None sends no input.
-            timeout: start to close, in seconds, 1 to 900; None: SWF's 900.
+            timeout: start to close, in seconds, 1 to 900; None, and 0 as in 2.0.0: SWF's 900.
 
         Returns:
             The future of its result. A failure of the Lambda service itself (``SdkClientException``,
@@ -166,7 +166,7 @@ class WorkflowInvocationHelper:
             own_id,
             function_name,
             input=None if input_arg is None else JSON.encode(input_arg, "the input of Lambda function", function_name),
-            start_to_close_timeout=None if timeout is None else duration(timeout, "timeout"),
+            start_to_close_timeout=duration(timeout or None, "timeout"),
         )
         return self._run.invoke(Kind.LAMBDA, own_id, function_name, decision)
 
@@ -179,7 +179,7 @@ class WorkflowInvocationHelper:
         Args:
             name, version: the registered activity type.
             input_arg: a JSON value; None sends no input.
-            timeout: start to close, in seconds; None: the type's default.
+            timeout: start to close, in seconds, or SWF's ``"NONE"``; None, and 0 as in 2.0.0: the type's default.
             task_list: the list its workers poll; None: the type's default.
 
         Returns:
@@ -202,7 +202,7 @@ class WorkflowInvocationHelper:
             name,
             version,
             input=None if input_arg is None else JSON.encode(input_arg, "the input of activity", name),
-            start_to_close_timeout=None if timeout is None else duration(timeout, "timeout"),
+            start_to_close_timeout="NONE" if timeout == "NONE" else duration(timeout or None, "timeout"),
             task_list=task_list or None,
         )
         return self._run.invoke(Kind.ACTIVITY, own_id, {"name": name, "version": version}, decision)

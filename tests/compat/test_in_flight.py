@@ -285,3 +285,89 @@ def test_timed_wait_for_any_of_nothing_is_its_timeout(deciders):
         8 DecisionTaskStarted scheduledEventId=7
     """
     assert decide(run, events, deciders) == ['CompleteWorkflowExecution "timed out"']
+
+
+@pytest.mark.parametrize(
+    ("timeout", "sent"), [(None, None), (0, None), ("60", "60"), (60, "60"), ("NONE", "NONE"), (0.5, "1")]
+)
+def test_timeout_of_an_activity_is_sent_as_2_0_0_sent_it(timeout, sent, deciders):
+    def run(self, _):
+        self.swf.invoke_activity("A", "1.0", timeout=timeout).result()
+
+    first = FIRST[: FIRST.index("    4 ")]
+    workflow_class = type("W", (pyflow.Workflow,), {"NAME": "W", "run": run})
+    (decision,) = deciders(workflow_class).decide(task(first))
+    assert decision["scheduleActivityTaskDecisionAttributes"].get("startToCloseTimeout") == sent
+
+
+class TestRefusedCloseOfItsOwn:
+    """2.0.0 failed a run for an error of its own response, and SWF refused: the run lives, and nothing was sent."""
+
+    REFUSED = """
+        5 LambdaFunctionScheduled id=lambda1 name=a
+        6 LambdaFunctionCompleted scheduledEventId=5 startedEventId=0
+        7 DecisionTaskScheduled
+        8 DecisionTaskStarted scheduledEventId=7
+        9 WorkflowExecutionSignaled signalName=x
+       10 DecisionTaskScheduled
+       11 DecisionTaskCompleted scheduledEventId=7 startedEventId=8
+       12 FailWorkflowExecutionFailed cause=UNHANDLED_DECISION
+       13 DecisionTaskStarted scheduledEventId=10
+    """
+
+    @staticmethod
+    def run(self, _):
+        self.swf.invoke_lambda("a", None).result()
+        self.swf.invoke_lambda("b", None).result()
+
+    def test_leaves_everything_owed(self, deciders):
+        assert decide(self.run, self.REFUSED, deciders) == ["ScheduleLambdaFunction lambda2"]
+
+    def test_of_a_cancel_request_is_issued_as_code_has_it(self, deciders):
+        def run(self, _):
+            try:
+                self.swf.sleep(60)
+            except pyflow.WorkflowCanceledException:
+                return "cleaned up"
+
+        events = """
+            5 TimerStarted timerId=sleep1 startToFireTimeout=60
+            6 WorkflowExecutionCancelRequested
+            7 DecisionTaskScheduled
+            8 DecisionTaskStarted scheduledEventId=7
+            9 WorkflowExecutionSignaled signalName=x
+           10 DecisionTaskScheduled
+           11 DecisionTaskCompleted scheduledEventId=7 startedEventId=8
+           12 CancelWorkflowExecutionFailed cause=UNHANDLED_DECISION
+           13 DecisionTaskStarted scheduledEventId=10
+        """
+        assert decide(run, events, deciders) == ['CompleteWorkflowExecution "cleaned up"']
+
+    def test_is_refused_where_something_was_sent_with_it(self, deciders):
+        events = self.REFUSED.replace(
+            "12 FailWorkflowExecutionFailed",
+            "12 LambdaFunctionScheduled id=lambda2 name=b\n13 FailWorkflowExecutionFailed",
+        ).replace("13 DecisionTaskStarted", "14 DecisionTaskStarted")
+
+        with pytest.raises(pyflow.NondeterminismException):
+            decide(self.run, events, deciders)
+
+    def test_is_refused_where_pyflow_answers_for_it(self, deciders):
+        events = self.REFUSED.replace("startedEventId=8\n", "startedEventId=8 executionContext=pyflow rules 1\n")
+
+        with pytest.raises(pyflow.NondeterminismException):
+            decide(self.run, events, deciders)
+
+    def test_is_found_where_2_0_0_went_on_without_what_it_had_lost(self, deciders):
+        events = self.REFUSED + (
+            """
+            14 DecisionTaskCompleted scheduledEventId=10 startedEventId=13
+            15 WorkflowExecutionSignaled signalName=x
+            16 DecisionTaskScheduled
+            17 DecisionTaskStarted scheduledEventId=16
+            """
+        )
+        with pytest.raises(pyflow.NondeterminismException) as caught:
+            decide(self.run, events, deciders)
+
+        assert caught.value.found == "lambda function lambda2 (b)"

@@ -218,6 +218,14 @@ def timed_waits():
             "TimerStarted timerId=sleep2",
         ),
     )
+    yield (
+        withdrawn,
+        ends(
+            'MarkerRecorded markerName=invoke_once1 details={"succeeded": true}',
+            "StartTimerFailed timerId=sleep1 cause=OPEN_TIMERS_LIMIT_EXCEEDED",
+            "TimerStarted timerId=sleep2",
+        ),
+    )
 
 
 def children():

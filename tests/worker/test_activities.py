@@ -343,7 +343,7 @@ def test_stop_waits_for_the_body_under_way():
     assert service.answers == [("completed", {"taskToken": "token0", "result": "7"})]
 
 
-def test_stop_wakes_a_worker_that_waits_for_room():
+def test_stopped_while_it_waits_for_room_it_polls_no_more():
     started, go_on = threading.Event(), threading.Event()
     service = Service()
     service.put("1")

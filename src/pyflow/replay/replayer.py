@@ -326,7 +326,7 @@ class Replayer:
             NondeterminismException: anything else (contract 6).
         """
         event_id, event_type, *_ = event
-        if found is None and event_type == "TimerStarted" and self._is_of_2_0_0():
+        if found is None and event_type in {"TimerStarted", "StartTimerFailed"} and self._is_of_2_0_0():
             found = self._withdrawn.pop(match_id, None)
             if found is not None:
                 return found
@@ -374,6 +374,21 @@ class Replayer:
                 event_id=event_id,
             )
         self._settle(invocation, invocation.step(event_type), event)
+
+    def _on_refused_close(self, event: HistoryEvent) -> None:
+        """
+        Take a refused close for an answer, or for one of 2.0.0's own making.
+
+        2.0.0 canceled by itself, and failed an execution whose response SWF would not take. Where SWF refused that too and
+        it was all of the response, nothing of that batch was ever sent, as if the task had timed out.
+        """
+        _, event_type, *_ = event
+        close = self._outbox.get((Kind.CLOSE, "", False))
+        is_ours = close is not None and close.name == CLOSES[event_type]
+        if is_ours or self._response.answered or not self._is_of_2_0_0():
+            self._on_answer(event)
+        else:
+            self._response.is_parked = True
 
     def _on_reserved(self, event: HistoryEvent, name: str) -> None:
         """The engine's own ids match nothing an author asked for; they say what kind of response this was."""
@@ -501,6 +516,8 @@ _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
     **dict.fromkeys(ANSWERS, Replayer._on_answer),
     **dict.fromkeys(OUTCOMES, Replayer._on_outcome),
     "StartChildWorkflowExecutionFailed": Replayer._on_child_start_failed,
+    "FailWorkflowExecutionFailed": Replayer._on_refused_close,
+    "CancelWorkflowExecutionFailed": Replayer._on_refused_close,
     "WorkflowExecutionStarted": Replayer._on_started,
     "WorkflowExecutionCancelRequested": Replayer._on_cancel_requested,
     "WorkflowExecutionSignaled": Replayer._on_signaled,

@@ -84,6 +84,7 @@ _TIMER: Final[Table] = {
     (State.REQUESTED, "StartTimerFailed"): State.FAILED,
     (State.REQUESTED, "cancel"): State.WITHDRAWN,
     (State.WITHDRAWN, "TimerStarted"): State.CANCELING,  # 2.0.0 sent it all the same
+    (State.WITHDRAWN, "StartTimerFailed"): State.FAILED,
     (State.OPEN, "TimerFired"): State.SUCCEEDED,
     (State.OPEN, "cancel"): State.CANCELING,
     (State.CANCELING, "TimerCanceled"): State.CANCELED,

@@ -125,7 +125,6 @@ class ActivityWorker:
     def stop(self) -> None:
         """Make ``run`` end after the poll and the bodies under way. Any thread may call it, more than once."""
         self._stop.set()
-        self._slots.release()  # for a run that waits for a slot
 
     def _poll(self) -> Task | None:
         return poll_activity_task(self._client, self._domain, self._task_list, self._identity)
