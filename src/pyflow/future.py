@@ -5,7 +5,8 @@ A future settles when its run applies the event that answers it; a wait parks th
 something settled never switches (contract 2), and only a wait lets history advance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from .converter import JSON
@@ -14,6 +15,7 @@ from .exceptions import (
     InvocationException,
     InvocationFailedException,
     InvocationTimedOutException,
+    WaitTimedOutException,
 )
 from .replay.invocations import Failure, Invocation
 from .replay.tables import Kind, State
@@ -47,22 +49,35 @@ class Host(Protocol):
     def wake(self, wait: "Wait", event_id: int) -> None:
         """Make the fiber of a wait ready."""
 
+    def start_timeout(self, seconds: float | timedelta) -> "Future[None]":
+        """Start a timer with an id ``timeoutN``."""
+
+    def cancel_timer(self, future: Any) -> None:
+        """Take back a timer that the engine no longer needs."""
+
+    def cancel(self, future: Any, *, wait: bool) -> None:
+        """Cancel what a future stands for."""
+
 
 class Wait:
     """
     What a parked fiber waits for: so many futures to settle, or the timer beside them.
 
-    ``missing`` counts those still to come, None: only the code can tell, and is woken at every batch to look; ``fiber``
-    is set by the run that parks it.
+    ``missing`` counts those still to come, None: only the code can tell, and is woken at every batch to look. ``what`` is for
+    people: futures, or a text. ``strand`` is set by the run that parks it; ``error`` by what made the wait pointless.
     """
 
-    __slots__ = ("fiber", "host", "missing", "timer")
+    __slots__ = ("error", "host", "missing", "strand", "timer", "what")
 
-    def __init__(self, host: Host, missing: int | None, timer: "Future[Any] | None" = None) -> None:
+    def __init__(
+        self, host: Host, missing: int | None, timer: "Future[Any] | None" = None, what: Any = None
+    ) -> None:
         self.host = host
         self.missing = missing
         self.timer = timer
-        self.fiber: Any = None
+        self.what = what
+        self.strand: Any = None
+        self.error: Exception | None = None
 
     def notify(self, future: "Future[Any]", event_id: int) -> None:
         """Count a settled future."""
@@ -85,6 +100,7 @@ class Future(Generic[T_co]):
     _batch = 0
     _value: Any = None
     _waits: tuple[Wait, ...] = ()
+    _on_settled: Callable[[int], None] | None = None
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -117,28 +133,83 @@ class Future(Generic[T_co]):
         kind = InvocationCanceledException if self._state is State.CANCELED else InvocationFailedException
         return kind(failure.reason, failure.details, cause=failure.cause)
 
-    def result(self) -> T_co:
+    def result(self, *, timeout: float | timedelta | None = None) -> T_co:
         """
         Wait until it is done and give the result.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
 
         Returns:
             What the other side returned, decoded from JSON.
 
         Raises:
             InvocationTimedOutException, InvocationFailedException, InvocationCanceledException: it did not succeed.
+            WaitTimedOutException: it was not done in time; it goes on.
             WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
             NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            With a timeout and if it must wait: a timer, id ``timeoutN`` in call order.
         """
         self._host.enter()
         if self._state is None:
-            wait = Wait(self._host, 1)
-            self._waits += (wait,)
-            self._host.park(wait)
+            if timeout is None:
+                wait = Wait(self._host, 1, None, self)
+                self._waits += (wait,)
+                self._host.park(wait)
+            else:
+                self._wait_at_most(timeout)
         if self._state is State.SUCCEEDED:
             return self._value  # type: ignore[no-any-return]
         error = self.exception
         assert error is not None
         raise error
+
+    def cancel(self, *, wait: bool = False) -> None:
+        """
+        Cancel what it stands for; nothing, if it is done.
+
+        A timer, an activity, a child workflow or a spawned function is asked to stop. A Lambda function, a signal and a recorded
+        value cannot be: they go on, and nobody waits for them any more.
+
+        Args:
+            wait: wait until the other side has acknowledged it, or ended in another way all the same. Otherwise the future is
+                canceled at once, whatever the other side does.
+
+        Raises:
+            NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            An activity: one decision, ``RequestCancelActivityTask``; a timer: ``CancelTimer``; a child:
+            ``RequestCancelExternalWorkflowExecution``, ``cancelN`` in its control. None for what was never sent.
+        """
+        self._host.enter()
+        if self._state is not None:
+            return
+        self._host.cancel(self, wait=wait)
+        if self._state is None:
+            acknowledgement = Wait(self._host, 1, None, self)
+            self._waits += (acknowledgement,)
+            self._host.park(acknowledgement)
+
+    def _cancel_now(self) -> None:
+        """Cancel it without waiting, from wherever in the run."""
+        if self._state is None:
+            self._host.cancel(self, wait=False)
+
+    def _wait_at_most(self, timeout: float | timedelta) -> None:
+        timer = self._host.start_timeout(timeout)
+        wait = Wait(self._host, 1, timer, self)
+        self._waits += (wait,)
+        timer._waits += (wait,)
+        try:
+            self._host.park(wait)
+        finally:
+            if not timer.done:
+                self._host.cancel_timer(timer)
+        if self._state is None:
+            raise WaitTimedOutException(f"{self._who()} was not done within {timeout} seconds")
 
     def _settle(self, outcome: State, result: str | None, failure: Failure | None, order: int, event_id: int) -> None:
         """Take the outcome and wake who waits. ``order`` is this future's place among all settled ones of the run."""
@@ -152,6 +223,8 @@ class Future(Generic[T_co]):
             except ValueError as error:
                 self._state = State.FAILED
                 self._failure = Failure(self._undecodable(), str(error))
+        if self._on_settled is not None:
+            self._on_settled(event_id)
         waits, self._waits = self._waits, ()
         for wait in waits:
             wait.notify(self, event_id)
@@ -215,9 +288,13 @@ class WrappedFuture(Future[T_co]):
         """As the wrapped future."""
         return self._base.exception
 
-    def result(self) -> T_co:
+    def result(self, *, timeout: float | timedelta | None = None) -> T_co:
         """As the wrapped future."""
-        return self._base.result()
+        return self._base.result() if timeout is None else self._base.result(timeout=timeout)
+
+    def cancel(self, *, wait: bool = False) -> None:
+        """As the wrapped future."""
+        self._base.cancel(wait=wait)
 
 
 def flatten(futures: Iterable[Any]) -> list[Future[Any]]:
@@ -262,7 +339,7 @@ def wait_for(
     if missing > 0:
         if timer is not None and timer.done:
             return None
-        wait = Wait(host, missing, timer)
+        wait = Wait(host, missing, timer, futures)
         for future in open_ones if timer is None else [*open_ones, timer]:
             future._waits += (wait,)
         host.park(wait)
@@ -282,7 +359,7 @@ def _look_at_every_batch(
             return list(seen.values())
         if timer is not None and timer.done:
             return None
-        host.park(Wait(host, None))
+        host.park(Wait(host, None, None, futures))
 
 
 def _in_order(host: Host, futures: list[Future[Any]], since: int) -> list[Future[Any]]:
