@@ -22,6 +22,9 @@ from .replay.tables import Kind, State
 
 __all__ = ["Future", "InvocationFuture", "WrappedFuture"]
 
+# A global costs a tenth of what a member costs that is looked up on its enum.
+_SUCCEEDED = State.SUCCEEDED
+
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -40,7 +43,7 @@ class Host(Protocol):
     def batch(self) -> int:
         """The number of the batch applied last."""
 
-    def enter(self) -> None:
+    def enter(self) -> Any:
         """Raise NotInWorkflowException unless this run's own fiber is calling."""
 
     def park(self, wait: "Wait") -> None:
@@ -67,24 +70,14 @@ class Wait:
     people: futures, or a text. ``strand`` is set by the run that parks it; ``error`` by what made the wait pointless.
     """
 
-    __slots__ = ("error", "host", "missing", "strand", "timer", "what")
+    __slots__ = ("error", "missing", "strand", "timer", "what")
 
-    def __init__(
-        self, host: Host, missing: int | None, timer: "Future[Any] | None" = None, what: Any = None
-    ) -> None:
-        self.host = host
+    def __init__(self, missing: int | None, timer: "Future[Any] | None" = None, what: Any = None) -> None:
         self.missing = missing
         self.timer = timer
         self.what = what
         self.strand: Any = None
         self.error: Exception | None = None
-
-    def notify(self, future: "Future[Any]", event_id: int) -> None:
-        """Count a settled future."""
-        assert self.missing is not None
-        self.missing -= 1
-        if self.missing == 0 or future is self.timer:
-            self.host.wake(self, event_id)
 
 
 class Future(Generic[T_co]):
@@ -121,17 +114,12 @@ class Future(Generic[T_co]):
         return self._state is not None and self._state is not State.SUCCEEDED
 
     @property
-    def exception(self) -> InvocationException | None:
+    def exception(self) -> BaseException | None:
         """What ``result`` raises, as a new object each time; None unless ``failed``."""
         if not self.failed:
             return None
-        failure = self._failure or Failure()
-        if self._state is State.TIMED_OUT:
-            return InvocationTimedOutException(
-                f"InvocationStep {self._who()!r} timed out", failure.details, timeout_type=failure.timeout_type
-            )
-        kind = InvocationCanceledException if self._state is State.CANCELED else InvocationFailedException
-        return kind(failure.reason, failure.details, cause=failure.cause)
+        assert self._state is not None
+        return exception_of(self._state, self._failure, self._who())
 
     def result(self, *, timeout: float | timedelta | None = None) -> T_co:
         """
@@ -155,12 +143,12 @@ class Future(Generic[T_co]):
         self._host.enter()
         if self._state is None:
             if timeout is None:
-                wait = Wait(self._host, 1, None, self)
+                wait = Wait(1, None, self)
                 self._waits += (wait,)
                 self._host.park(wait)
             else:
                 self._wait_at_most(timeout)
-        if self._state is State.SUCCEEDED:
+        if self._state is _SUCCEEDED:
             return self._value  # type: ignore[no-any-return]
         error = self.exception
         assert error is not None
@@ -189,7 +177,7 @@ class Future(Generic[T_co]):
             return
         self._host.cancel(self, wait=wait)
         if self._state is None:
-            acknowledgement = Wait(self._host, 1, None, self)
+            acknowledgement = Wait(1, None, self)
             self._waits += (acknowledgement,)
             self._host.park(acknowledgement)
 
@@ -200,7 +188,7 @@ class Future(Generic[T_co]):
 
     def _wait_at_most(self, timeout: float | timedelta) -> None:
         timer = self._host.start_timeout(timeout)
-        wait = Wait(self._host, 1, timer, self)
+        wait = Wait(1, timer, self)
         self._waits += (wait,)
         timer._waits += (wait,)
         try:
@@ -219,7 +207,7 @@ class Future(Generic[T_co]):
         self._batch = self._host.batch
         if result is not None:
             try:
-                self._value = self._read(JSON.decode(result))
+                self._read(result)
             except ValueError as error:
                 self._state = State.FAILED
                 self._failure = Failure(self._undecodable(), str(error))
@@ -227,11 +215,14 @@ class Future(Generic[T_co]):
             self._on_settled(event_id)
         waits, self._waits = self._waits, ()
         for wait in waits:
-            wait.notify(self, event_id)
+            assert wait.missing is not None
+            wait.missing -= 1
+            if wait.missing == 0 or self is wait.timer:
+                self._host.wake(wait, event_id)
 
-    def _read(self, value: Any) -> Any:
-        """Turn the decoded result into the value; a subclass may turn it into a failure instead."""
-        return value
+    def _read(self, result: str) -> None:
+        """Turn the result's text into the value; a subclass may turn it into a failure instead."""
+        self._value = JSON.decode(result)
 
     def _who(self) -> str:
         return "it"
@@ -243,6 +234,8 @@ class Future(Generic[T_co]):
 
 class InvocationFuture(Future[T_co]):
     """The future of an invocation, which SWF knows by an id."""
+
+    attempts: Any = None
 
     def __init__(self, host: Host, invocation: Invocation) -> None:
         self._host = host
@@ -284,7 +277,7 @@ class WrappedFuture(Future[T_co]):
         return self._base.failed
 
     @property
-    def exception(self) -> InvocationException | None:
+    def exception(self) -> BaseException | None:
         """As the wrapped future."""
         return self._base.exception
 
@@ -339,7 +332,7 @@ def wait_for(
     if missing > 0:
         if timer is not None and timer.done:
             return None
-        wait = Wait(host, missing, timer, futures)
+        wait = Wait(missing, timer, futures)
         for future in open_ones if timer is None else [*open_ones, timer]:
             future._waits += (wait,)
         host.park(wait)
@@ -359,7 +352,7 @@ def _look_at_every_batch(
             return list(seen.values())
         if timer is not None and timer.done:
             return None
-        host.park(Wait(host, None, None, futures))
+        host.park(Wait(None, None, futures))
 
 
 def _in_order(host: Host, futures: list[Future[Any]], since: int) -> list[Future[Any]]:
@@ -383,3 +376,14 @@ def _base(future: Future[Any]) -> Future[Any]:
         assert isinstance(future, WrappedFuture)
         future = future._base
     return future
+
+
+def exception_of(state: State, failure: Failure | None, who: str) -> InvocationException:
+    """Return the exception for an outcome that is no success."""
+    failure = failure or Failure()
+    if state is State.TIMED_OUT:
+        return InvocationTimedOutException(
+            f"InvocationStep {who!r} timed out", failure.details, timeout_type=failure.timeout_type
+        )
+    kind = InvocationCanceledException if state is State.CANCELED else InvocationFailedException
+    return kind(failure.reason, failure.details, cause=failure.cause)

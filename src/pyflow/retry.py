@@ -97,3 +97,25 @@ def _is_of(failure: InvocationException, kinds: Kinds) -> bool:
         elif isinstance(failure, kind) or failure.reason == kind.__name__:
             return True
     return False
+
+
+class Attempts:
+    """
+    The attempts of one invocation.
+
+    Attributes:
+        policy: what governs those that are not decided yet.
+        first_id: the id of the first attempt; later ones are ``first_id.2``, ...
+        decide: makes the decision that asks for an attempt, from its id.
+        since_s: when the first one was asked for, in seconds since the epoch.
+        number: of the attempt under way or over.
+        pause: the timer before the next one, while it runs.
+    """
+
+    def __init__(self, policy: RetryPolicy, first_id: str, decide: Callable[[str], Any], since_s: float) -> None:
+        self.policy = policy
+        self.first_id = first_id
+        self.decide = decide
+        self.since_s = since_s
+        self.number = 1
+        self.pause: Any = None

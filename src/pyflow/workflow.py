@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .converter import DATA_MAX, JSON, cut, duration
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
 from .future import Future, InvocationFuture, flatten, wait_for
+from .language import Language
 from .replay.invocations import Failure
 from .replay.tables import Kind, State
 from .swf import decisions as swf
@@ -98,7 +99,7 @@ class Workflow:
         raise NotImplementedError(f"{type(self).__qualname__} has no run method")
 
 
-class WorkflowInvocationHelper:
+class WorkflowInvocationHelper(Language):
     """What a run offers its code, as ``self.swf``."""
 
     CHILD_POLICY_TERMINATE = "TERMINATE"
@@ -121,7 +122,7 @@ class WorkflowInvocationHelper:
     @property
     def lambda_role(self) -> str | None:
         """The IAM role of this execution's Lambda functions, or None."""
-        return self._run.lambda_role
+        return self._run.started.get("lambdaRole")
 
     @property
     def is_replaying(self) -> bool:
@@ -395,13 +396,14 @@ class WorkflowInvocationHelper:
 class _RecordedFuture(InvocationFuture[Any]):
     """The future of a recorded value: its marker says whether the call succeeded."""
 
-    def _read(self, value: Any) -> Any:
+    def _read(self, result: str) -> None:
+        value = JSON.decode(result)
         if not isinstance(value, dict) or "succeeded" not in value:
             raise ValueError(f"the marker holds no recorded value: {value!r}")
         if not value["succeeded"]:
             self._state = State.FAILED
             self._failure = Failure(value.get("reason"), value.get("details"))
-        return value.get("result")
+        self._value = value.get("result")
 
 
 def _record(callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
