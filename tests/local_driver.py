@@ -1,11 +1,14 @@
 """A hand that plays decider and worker against a local service, through any of its doors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError
 
+from pyflow.exceptions import ServiceFault
 from pyflow.local import LocalSWF
 from pyflow.swf import decisions
 from pyflow.swf.events import attributes_of
@@ -33,6 +36,16 @@ def opened(swf: LocalSWF, door: str = "direct") -> Iterator[Any]:
         )
     yield client
     client.close()
+
+
+def fault_of(call: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
+    """The code and the text of the fault that a call is answered with."""
+    with pytest.raises((ServiceFault, ClientError)) as caught:
+        call(*args, **kwargs)
+    if isinstance(caught.value, ServiceFault):
+        return caught.value.code, caught.value.message
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
 
 
 class Driver:

@@ -3,21 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from botocore.exceptions import ClientError
 
-from local_driver import Driver, activity, opened
-from pyflow.exceptions import ServiceFault
+from local_driver import Driver, activity, fault_of, opened
 from pyflow.local import LocalSWF, VirtualClock
 from pyflow.swf import decisions
-
-
-def fault_of(call, *args, **kwargs) -> tuple[str, str]:
-    with pytest.raises((ServiceFault, ClientError)) as caught:
-        call(*args, **kwargs)
-    if isinstance(caught.value, ServiceFault):
-        return caught.value.code, caught.value.message
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_a_run_goes_from_start_to_result_through_each_door(each_door: Driver) -> None:

@@ -36,6 +36,7 @@ class LocalSWF:
         lambdas: Lambda functions by name, each called with ``(event, context)``.
         poll_wait_s: how long a poll waits for a task, in real seconds.
         seed: fixes run ids and tokens, for tests.
+        require_lambda_role: refuse Lambda functions to executions that have no role, as AWS does.
 
     Raises:
         PyflowException: the file is another program's, damaged, of a newer pyflow, or in use; the text says which.
@@ -49,6 +50,7 @@ class LocalSWF:
         lambdas: Mapping[str, Callable[[Any, Any], Any]] | None = None,
         poll_wait_s: float = 60.0,
         seed: int | None = None,
+        require_lambda_role: bool = False,
     ) -> None:
         self.path = os.fspath(path)
         self._owner = None if self.path == ":memory:" else files.OwnerLock(Path(self.path))
@@ -56,6 +58,7 @@ class LocalSWF:
         try:
             store = Store(files.connect(self.path))
             self._service = Service(store, clock or SystemClock(), Ids(seed), lambdas or {}, poll_wait_s)
+            self._service.engine.require_lambda_role = require_lambda_role
         except BaseException:
             self._release()
             raise

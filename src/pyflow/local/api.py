@@ -14,10 +14,10 @@ from pyflow.swf.model import OPERATIONS
 
 from . import faults, validation
 from .calls import Context, Work
-from .operations import executions, registration, tasks
-from .service import Service
+from .engine import Engine
+from .operations import executions, registration, tasks, visibility
 
-Operation = Callable[[Service, dict[str, Any], Context], Any]
+Operation = Callable[[Engine, dict[str, Any], Context], Any]
 DEFAULT_REGION: Final = "us-east-1"
 
 
@@ -26,7 +26,7 @@ def method_name(action: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
 
 
-_MODULES: Final = (registration, executions, tasks)
+_MODULES: Final = (registration, executions, tasks, visibility)
 _OPERATIONS: Final[dict[str, Operation]] = {
     action: getattr(module, method_name(action))
     for action in OPERATIONS
@@ -35,12 +35,12 @@ _OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
-def prepare(service: Service, action: str, request: dict[str, Any]) -> Work:
+def prepare(engine: Engine, action: str, request: dict[str, Any]) -> Work:
     """
     Return a checked request as work for the service.
 
     Args:
-        service: who does it.
+        engine: who does it.
         action: an action in SWF's spelling.
         request: the body, parsed.
 
@@ -56,4 +56,4 @@ def prepare(service: Service, action: str, request: dict[str, Any]) -> Work:
             f"{action} is an action of Amazon SWF that this local service does not have yet",
         )
     validation.check(action, request)
-    return partial(operation, service, request)
+    return partial(operation, engine, request)

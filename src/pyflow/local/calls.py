@@ -6,12 +6,20 @@ from typing import Any, NamedTuple
 
 from .tasklists import ListKey
 
+Alive = Callable[[], bool]
+
 
 class Context(NamedTuple):
-    """What an operation knows of its caller and the moment: milliseconds since the epoch, and the region for ARNs."""
+    """
+    What an operation knows of its caller and the moment.
+
+    ``at`` is in milliseconds since the epoch; ``region`` is for ARNs; ``alive`` says, at any time, whether the caller is
+    still there (its thread runs, its connection is open).
+    """
 
     at: int
     region: str
+    alive: Alive
 
 
 Work = Callable[[Context], Any]
@@ -36,7 +44,7 @@ class Call:
     service's notes while it waits for a task.
     """
 
-    __slots__ = ("_done", "abandoned", "answered", "empty", "expires_s", "fault", "region", "reply", "waits_at", "work")
+    __slots__ = ("_done", "abandoned", "alive", "empty", "expires_s", "fault", "region", "reply", "waits_at", "work")
 
     def __init__(self, work: Work, region: str) -> None:
         self.work = work
@@ -44,7 +52,7 @@ class Call:
         self.reply: Any = None
         self.fault: BaseException | None = None
         self.abandoned = False
-        self.answered = False
+        self.alive: Alive = threading.current_thread().is_alive
         self.waits_at: ListKey | None = None
         self.empty: dict[str, Any] = {}
         self.expires_s = 0.0

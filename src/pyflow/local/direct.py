@@ -58,7 +58,7 @@ class DirectClient:
 
     def _call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            call = Call(api.prepare(self._service, action, request), api.DEFAULT_REGION)
+            call = Call(api.prepare(self._service.engine, action, request), api.DEFAULT_REGION)
             self._service.submit(call)
             reply = call.result()
         except ServiceFault as fault:

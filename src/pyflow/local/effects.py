@@ -23,6 +23,17 @@ class StartChild:
 
 
 @dataclass(frozen=True, slots=True)
+class StartSuccessor:
+    """Start the run that goes on as new in place of this one."""
+
+    run_id: str
+    workflow_type: dict[str, str]
+    settings: dict[str, Any]
+    input: str | None
+    tag_list: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverSignal:
     """Signal another execution, then tell the sender how it went."""
 
@@ -63,4 +74,6 @@ class InvokeLambda:
     attributes: dict[str, Any]
 
 
-Effect = StartChild | DeliverSignal | DeliverCancelRequest | TellParent | ApplyChildPolicy | InvokeLambda
+Effect = (
+    StartChild | StartSuccessor | DeliverSignal | DeliverCancelRequest | TellParent | ApplyChildPolicy | InvokeLambda
+)

@@ -36,6 +36,11 @@ def unknown_execution(workflow_id: str, run_id: str | None) -> ServiceFault:
     return ServiceFault("UnknownResourceFault", f"Unknown execution, workflowId = {workflow_id}")
 
 
+def forgotten_execution() -> ServiceFault:
+    """Return the fault for a token of an execution that is past its domain's retention."""
+    return ServiceFault("UnknownResourceFault", "Unknown execution: it is past the retention period of its domain")
+
+
 def unknown_decision_task(scheduled_id: int) -> ServiceFault:
     """Return the fault for the token of a decision task that was answered, timed out or superseded."""
     return ServiceFault("UnknownResourceFault", f"Unknown decision task, scheduledEventId = {scheduled_id}")

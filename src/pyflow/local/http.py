@@ -122,7 +122,7 @@ class Application:
             if body is None:
                 return None
             action = wire.action_of(headers.get(b"x-amz-target", b"").decode("latin-1"))
-            work = api.prepare(self._service, action, wire.parse(body))
+            work = api.prepare(self._service.engine, action, wire.parse(body))
             call = HttpCall(work, wire.region_of(headers.get(b"authorization", b"").decode("latin-1")))
             self._service.submit(call)
             self._calls.add(call)

@@ -49,7 +49,7 @@ def exchange(service: Service, request: Any) -> tuple[int, bytes]:
         body = request.body or b""
         wire.check_size(len(body))
         action = wire.action_of(_text(request.headers.get("X-Amz-Target", "")))
-        work = api.prepare(service, action, wire.parse(body))
+        work = api.prepare(service.engine, action, wire.parse(body))
         call = Call(work, wire.region_of(_text(request.headers.get("Authorization", ""))))
         service.submit(call)
         return 200, wire.render(call.result())

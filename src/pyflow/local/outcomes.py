@@ -10,24 +10,25 @@ from .effects import (
     Effect,
     InvokeLambda,
     StartChild,
+    StartSuccessor,
     TellParent,
 )
 from .lambdas import Outcome
-from .rules import close, messages, start
+from .rules import close, messages, start, tasks
 from .rules.turn import Turn
 from .state import Execution, Parent
 
 if TYPE_CHECKING:
-    from .service import Service
+    from .engine import Engine
 
 
-def carry_out(service: "Service", execution: Execution, at: int, effect: Effect) -> Iterator[Turn]:
+def carry_out(engine: "Engine", execution: Execution, at: int, effect: Effect) -> Iterator[Turn]:
     """Yield the turns that an effect of ``execution`` brings; each must be taken in before the next is asked for."""
-    return CARRY[type(effect)](service, execution, at, effect)
+    return CARRY[type(effect)](engine, execution, at, effect)
 
 
-def _start_child(service: "Service", parent: Execution, at: int, effect: StartChild) -> Iterator[Turn]:
-    if effect.workflow_id in service.registry.domain(parent.domain).open_runs:
+def _start_child(engine: "Engine", parent: Execution, at: int, effect: StartChild) -> Iterator[Turn]:
+    if effect.workflow_id in engine.registry.domain(parent.domain).open_runs:
         asked = parent.children.get(effect.initiated_id)
         if asked is not None:
             turn = Turn(parent, at)
@@ -35,8 +36,8 @@ def _start_child(service: "Service", parent: Execution, at: int, effect: StartCh
             yield turn
         return
     execution = start.new_execution(
-        service.next_run(),
-        service.ids.run_id(),
+        engine.next_run(),
+        engine.ids.run_id(),
         parent.domain,
         effect.workflow_id,
         effect.workflow_type,
@@ -45,7 +46,7 @@ def _start_child(service: "Service", parent: Execution, at: int, effect: StartCh
         Parent(parent.run, parent.workflow_id, parent.run_id, effect.initiated_id),
         at,
     )
-    service.add_execution(execution)
+    engine.add_execution(execution)
     turn = Turn(execution, at)
     start.start(turn, effect.settings, effect.input)
     yield turn
@@ -57,13 +58,38 @@ def _start_child(service: "Service", parent: Execution, at: int, effect: StartCh
         yield turn
 
 
+def _start_successor(engine: "Engine", execution: Execution, at: int, effect: StartSuccessor) -> Iterator[Turn]:
+    successor = start.new_execution(
+        engine.next_run(),
+        effect.run_id,
+        execution.domain,
+        execution.workflow_id,
+        effect.workflow_type,
+        effect.settings,
+        effect.tag_list,
+        execution.parent,
+        at,
+    )
+    engine.add_execution(successor)
+    turn = Turn(successor, at)
+    start.start(turn, effect.settings, effect.input, continued_from=execution.run_id)
+    yield turn
+    if execution.parent is not None:
+        parent = engine.find(execution.parent.run)
+        child = parent.children.get(execution.parent.initiated_id) if parent else None
+        if parent is not None and child is not None:
+            turn = Turn(parent, at)
+            messages.child_continued(turn, child, successor)
+            yield turn
+
+
 def _deliver(
-    service: "Service", sender: Execution, at: int, effect: DeliverSignal | DeliverCancelRequest
+    engine: "Engine", sender: Execution, at: int, effect: DeliverSignal | DeliverCancelRequest
 ) -> Iterator[Turn]:
     asked = effect.attributes
     signals = isinstance(effect, DeliverSignal)
-    domain = service.registry.domain(sender.domain)
-    target = service.find_open(domain, asked["workflowId"], asked.get("runId"))
+    domain = engine.registry.domain(sender.domain)
+    target = engine.find_open(domain, asked["workflowId"], asked.get("runId"))
     if target is not None:
         turn = Turn(target, at)
         if signals:
@@ -83,18 +109,18 @@ def _deliver(
     yield turn
 
 
-def _tell_parent(service: "Service", execution: Execution, at: int, effect: TellParent) -> Iterator[Turn]:
-    parent = service.execution(effect.parent.run)
-    child = parent.children.get(effect.parent.initiated_id)
-    if child is not None:
+def _tell_parent(engine: "Engine", execution: Execution, at: int, effect: TellParent) -> Iterator[Turn]:
+    parent = engine.find(effect.parent.run)
+    child = parent.children.get(effect.parent.initiated_id) if parent else None
+    if parent is not None and child is not None:
         turn = Turn(parent, at)
         messages.child_closed(turn, child, execution, effect.event_type, effect.outcome)
         yield turn
 
 
-def _apply_child_policy(service: "Service", parent: Execution, at: int, effect: ApplyChildPolicy) -> Iterator[Turn]:
+def _apply_child_policy(engine: "Engine", parent: Execution, at: int, effect: ApplyChildPolicy) -> Iterator[Turn]:
     for run in effect.children:
-        execution = service.execution(run)
+        execution = engine.execution(run)
         if not execution.open:
             continue
         turn = Turn(execution, at)
@@ -105,14 +131,21 @@ def _apply_child_policy(service: "Service", parent: Execution, at: int, effect: 
         yield turn
 
 
-def _invoke_lambda(service: "Service", execution: Execution, _: int, effect: InvokeLambda) -> Iterator[Turn]:
-    if effect.scheduled_id in execution.lambdas:
-        service.invoke(execution, effect.scheduled_id, effect.attributes)
-    yield from ()
+def _invoke_lambda(engine: "Engine", execution: Execution, at: int, effect: InvokeLambda) -> Iterator[Turn]:
+    task = execution.lambdas.get(effect.scheduled_id)
+    if task is None:
+        return
+    if engine.require_lambda_role and not execution.lambda_role:
+        turn = Turn(execution, at)
+        tasks.refuse_lambda(turn, task, "the execution has no lambdaRole, and neither has its type")
+        yield turn
+    else:
+        engine.invoke(execution, effect.scheduled_id, effect.attributes)
 
 
-CARRY: Final[dict[type, Callable[["Service", Execution, int, Any], Iterator[Turn]]]] = {
+CARRY: Final[dict[type, Callable[["Engine", Execution, int, Any], Iterator[Turn]]]] = {
     StartChild: _start_child,
+    StartSuccessor: _start_successor,
     DeliverSignal: _deliver,
     DeliverCancelRequest: _deliver,
     TellParent: _tell_parent,

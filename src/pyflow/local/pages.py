@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
+from . import faults
 from .tokens import Tokens
 
 PAGE_MAX: Final = 1_000
+TOKEN_LIFE_MS: Final = 24 * 3600 * 1000
 
 Item = TypeVar("Item")
 
@@ -15,18 +17,36 @@ def page_size(request: dict[str, Any]) -> int:
     return request.get("maximumPageSize") or PAGE_MAX
 
 
+def seal_page(tokens: Tokens, purpose: str, now: int, *parts: Any) -> str:
+    """Return the token of a further page, made now."""
+    return tokens.seal(f"page of {purpose}", now, *parts)
+
+
+def unseal_page(tokens: Tokens, token: str, purpose: str, now: int) -> list[Any]:
+    """
+    Return what a page token holds.
+
+    Raises:
+        ServiceFault: ValidationException; it is of another kind of request, of none, or over a day old.
+    """
+    made_at, *parts = tokens.unseal(token, f"page of {purpose}")
+    if now - made_at > TOKEN_LIFE_MS:
+        raise faults.invalid("Specified token has exceeded its maximum lifetime")
+    return parts
+
+
 def page_of(
-    tokens: Tokens, purpose: str, request: dict[str, Any], results: Sequence[Item]
+    tokens: Tokens, purpose: str, now: int, request: dict[str, Any], results: Sequence[Item]
 ) -> tuple[Sequence[Item], dict[str, str]]:
     """
     Return one page of results that stand in memory, and ``nextPageToken`` if there are more.
 
     Raises:
-        ServiceFault: ValidationException; the token is of another kind of request, or of none.
+        ServiceFault: ValidationException; the token is not good.
     """
     token = request.get("nextPageToken")
-    begin: int = tokens.unseal(token, purpose)[0] if token else 0
+    begin: int = unseal_page(tokens, token, purpose, now)[0] if token else 0
     ordered = results[::-1] if request.get("reverseOrder") else results
     end = begin + page_size(request)
-    more = {"nextPageToken": tokens.seal(purpose, end)} if end < len(ordered) else {}
+    more = {"nextPageToken": seal_page(tokens, purpose, now, end)} if end < len(ordered) else {}
     return ordered[begin:end], more

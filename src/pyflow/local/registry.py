@@ -12,6 +12,7 @@ from .store import Store
 REGISTERED: Final = "REGISTERED"
 DEPRECATED: Final = "DEPRECATED"
 DOMAINS_MAX: Final = 100
+DAY_MS: Final = 86_400_000
 TYPES_MAX: Final = 10_000
 
 TypeKey = tuple[str, str, str]
@@ -40,9 +41,14 @@ class Domain:
     status: str
     description: str | None
     retention: str
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str | None] = field(default_factory=dict)
     types: dict[TypeKey, Type] = field(default_factory=dict)
     open_runs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def retention_ms(self) -> int:
+        """How long closed executions are kept; ``NONE`` is not at all."""
+        return 0 if self.retention == "NONE" else int(self.retention) * DAY_MS
 
     def type_defaults(self, kind: str, name: str, version: str) -> dict[str, Any] | str:
         """Return a type's registered defaults, or ``DOES_NOT_EXIST`` or ``DEPRECATED``."""
@@ -51,9 +57,9 @@ class Domain:
             return "DOES_NOT_EXIST"
         return found.defaults if found.status == REGISTERED else DEPRECATED
 
-    def open_executions_exhausted(self) -> bool:
-        """Return whether no more executions may be open."""
-        return len(self.open_runs) >= faults.OPEN_EXECUTIONS_MAX
+    def open_executions_left(self) -> int:
+        """Return how many more executions may be open."""
+        return faults.OPEN_EXECUTIONS_MAX - len(self.open_runs)
 
     def type(self, kind: str, name: str, version: str) -> Type:
         """
@@ -126,6 +132,11 @@ class Registry:
         self._store.put_domain(
             domain.name, domain.status, domain.description, domain.retention, json.dumps(domain.tags)
         )
+
+    def remove_type(self, domain: Domain, found: Type) -> None:
+        """Delete a type; what runs keeps what it took from it."""
+        del domain.types[found.kind, found.name, found.version]
+        self._store.delete_type(domain.name, found.kind, found.name, found.version)
 
     def keep_type(self, domain: Domain, found: Type) -> None:
         """Add or update a type."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import rows
+from .queries import Query
 from .state import ActivityTask, Child, DecisionTask, Event, Execution, LambdaTask, OpenItem, Parent, Timer
 
 
@@ -149,11 +150,17 @@ class Store:
         self.begin()
         self._connection.execute("INSERT OR REPLACE INTO types VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
+    def delete_type(self, *key: str) -> None:
+        """Forget a type, by domain, kind, name and version."""
+        self.begin()
+        self._connection.execute("DELETE FROM types WHERE domain = ? AND kind = ? AND name = ? AND version = ?", key)
+
     # -- what a service must know when it starts
 
     def last_run(self) -> int:
         """Return the highest run number ever given."""
-        return int(self._connection.execute("SELECT COALESCE(MAX(run), 0) FROM executions").fetchone()[0])
+        highest = int(self._connection.execute("SELECT COALESCE(MAX(run), 0) FROM executions").fetchone()[0])
+        return max(highest, int(self.service_fact("last_run") or 0))
 
     def open_executions(self) -> Iterator[tuple[int, str, str, int | None]]:
         """Yield run, domain, workflow id and due time of all open executions."""
@@ -201,42 +208,50 @@ class Store:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def load_execution(self, run: int) -> Execution:
+    def load_execution(self, run: int) -> Execution | None:
         """Return the state of a run as it was last kept; its cost follows what is open in it, not its history."""
         row = self._connection.execute("SELECT * FROM executions WHERE run = ?", (run,)).fetchone()
+        if row is None:
+            return None
+        execution = _execution_of(row)
         last = self._connection.execute(
             "SELECT id, at FROM events WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)
         ).fetchone()
-        execution = Execution(
-            run=row[0],
-            domain=row[1],
-            workflow_id=row[2],
-            run_id=row[3],
-            type_name=row[4],
-            type_version=row[5],
-            opened_at=row[6],
-            task_timeout=row[7],
-            execution_timeout=row[8],
-            child_policy=row[9],
-            priority=row[10],
-            lambda_role=row[11],
-            tag_list=json.loads(row[12]),
-            parent=None if row[13] is None else Parent(*row[13:17]),
-            task_list=row[17],
-            sticky=None if row[18] is None else (row[18], row[19]),
-            cancel_requested=bool(row[20]),
-            previous_started_id=row[21],
-            context_id=row[22],
-            due=row[23],
-            close_status=row[24],
-            closed_at=row[25],
-            last_id=last[0],
-            last_at=last[1],
-            stored=True,
-        )
+        execution.last_id, execution.last_at = last
         if execution.open:
             self._load_items(execution)
         return execution
+
+    def list_executions(self, query: Query, after: list[Any] | None, limit: int, *, ascending: bool) -> list[Execution]:
+        """Return the executions that a query is about, without what is open in them; newest first unless ``ascending``."""
+        condition, values = query.page(after, limit, ascending=ascending)
+        found = self._connection.execute("SELECT * FROM executions WHERE " + condition, values)  # noqa: S608 - see Query
+        return [_execution_of(row) for row in found]
+
+    def count_executions(self, query: Query) -> int:
+        """Return how many executions a query is about."""
+        condition, values = query.where()
+        found = self._connection.execute("SELECT COUNT(*) FROM executions WHERE " + condition, values)  # noqa: S608
+        return int(found.fetchone()[0])
+
+    def oldest_close(self, domain: str) -> int | None:
+        """Return when the first of a domain's closed executions was closed."""
+        row = self._connection.execute(
+            "SELECT MIN(closed_at) FROM executions WHERE domain = ? AND closed_at IS NOT NULL", (domain,)
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def delete_closed(self, domain: str, until: int, limit: int) -> list[int]:
+        """Forget executions of a domain that were closed by then, with their histories; return their runs."""
+        self.flush()
+        self.begin()
+        found = self._connection.execute(
+            "SELECT run FROM executions WHERE domain = ? AND closed_at <= ? ORDER BY closed_at LIMIT ?",
+            (domain, until, limit),
+        ).fetchall()
+        self._connection.executemany("DELETE FROM events WHERE run = ?", found)
+        self._connection.executemany("DELETE FROM executions WHERE run = ?", found)
+        return [run for (run,) in found]
 
     def _load_items(self, execution: Execution) -> None:
         for table, *state in self._item_rows("waiting_decision_tasks", execution.run):
@@ -330,3 +345,32 @@ ITEMS = {
         SELECT e.id, e.at, e.attributes, t.child_run, t.child_run_id, t.started_id FROM children t
         JOIN events e ON e.run = t.run AND e.id = t.event_id WHERE t.run = ? ORDER BY e.id""",
 }
+
+
+def _execution_of(row: rows.Row) -> Execution:
+    """Return an execution as its row tells it, without what is open in it."""
+    return Execution(
+        run=row[0],
+        domain=row[1],
+        workflow_id=row[2],
+        run_id=row[3],
+        type_name=row[4],
+        type_version=row[5],
+        opened_at=row[6],
+        task_timeout=row[7],
+        execution_timeout=row[8],
+        child_policy=row[9],
+        priority=row[10],
+        lambda_role=row[11],
+        tag_list=json.loads(row[12]),
+        parent=None if row[13] is None else Parent(*row[13:17]),
+        task_list=row[17],
+        sticky=None if row[18] is None else (row[18], row[19]),
+        cancel_requested=bool(row[20]),
+        previous_started_id=row[21],
+        context_id=row[22],
+        due=row[23],
+        close_status=row[24],
+        closed_at=row[25],
+        stored=True,
+    )

@@ -1,6 +1,7 @@
 """Task lists: which tasks wait, and who waits for them. A list is made by its first use; it costs nothing when empty."""
 
 import heapq
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,11 +17,16 @@ class ListKey(NamedTuple):
 
 @dataclass(slots=True)
 class TaskList:
-    """The waiting tasks of one list, higher priority first, then by the time of scheduling; and its waiting polls."""
+    """
+    The waiting tasks of one list, higher priority first, then by the time of scheduling; and its waiting polls.
+
+    ``seen_s`` is when, on the machine's steady clock, it last got a task or a poll.
+    """
 
     heap: list[tuple[int, int, int, int]] = field(default_factory=list)
     members: set[tuple[int, int]] = field(default_factory=set)
     polls: deque[Any] = field(default_factory=deque)
+    seen_s: float = 0.0
 
     def add(self, run: int, event_id: int, priority: int, since: int) -> None:
         """Put a task in its place."""
@@ -28,6 +34,7 @@ class TaskList:
         if key in self.members:
             return
         self.members.add(key)
+        self.seen_s = time.monotonic()
         heapq.heappush(self.heap, (-priority, since, run, event_id))
 
     def take(self) -> tuple[int, int] | None:
@@ -64,11 +71,16 @@ class TaskLists:
 
     def take(self, key: ListKey) -> tuple[int, int] | None:
         """Take out the next task of a list, as (run, event id)."""
-        tasks = self._lists.get(key)
-        taken = tasks.take() if tasks else None
+        tasks = self._list(key)
+        tasks.seen_s = time.monotonic()
+        taken = tasks.take()
         if taken is not None:
             del self._places[taken]
         return taken
+
+    def last_seen_s(self) -> float | None:
+        """Return when a list in which tasks wait last got a task or a poll; None where no task waits."""
+        return max((tasks.seen_s for tasks in self._lists.values() if tasks.members), default=None)
 
     def count(self, key: ListKey) -> int:
         """Return how many tasks wait in a list."""

@@ -4,19 +4,19 @@ from typing import Any
 
 from pyflow.local import faults
 from pyflow.local.calls import Context
-from pyflow.local.pages import page_size
+from pyflow.local.engine import Engine
+from pyflow.local.pages import page_size, seal_page, unseal_page
 from pyflow.local.rules import close, messages, start
 from pyflow.local.rules.turn import Turn, given
-from pyflow.local.service import Service
 from pyflow.local.state import Execution
 
 Request = dict[str, Any]
 Reply = dict[str, Any]
 
 
-def start_workflow_execution(service: Service, request: Request, context: Context) -> Reply:
+def start_workflow_execution(engine: Engine, request: Request, context: Context) -> Reply:
     """Start an execution; its workflow id must have no open run."""
-    domain = service.registry.writable_domain(request["domain"])
+    domain = engine.registry.writable_domain(request["domain"])
     named = request["workflowType"]
     found = domain.type("WorkflowType", named["name"], named["version"])
     if found.status != "REGISTERED":
@@ -28,11 +28,11 @@ def start_workflow_execution(service: Service, request: Request, context: Contex
     workflow_id = request["workflowId"]
     if workflow_id in domain.open_runs:
         raise faults.already_started()
-    if domain.open_executions_exhausted():
+    if domain.open_executions_left() <= 0:
         raise faults.limit_exceeded(f"{faults.OPEN_EXECUTIONS_MAX} executions are open in domain {domain.name}")
     execution = start.new_execution(
-        service.next_run(),
-        service.ids.run_id(),
+        engine.next_run(),
+        engine.ids.run_id(),
         domain.name,
         workflow_id,
         {"name": found.name, "version": found.version},
@@ -41,37 +41,37 @@ def start_workflow_execution(service: Service, request: Request, context: Contex
         None,
         context.at,
     )
-    service.add_execution(execution)
+    engine.add_execution(execution)
     turn = Turn(execution, context.at)
     start.start(turn, effective, request.get("input"))
-    service.settle(turn)
+    engine.settle(turn)
     return {"runId": execution.run_id}
 
 
-def signal_workflow_execution(service: Service, request: Request, context: Context) -> None:
+def signal_workflow_execution(engine: Engine, request: Request, context: Context) -> None:
     """Record a signal in an open execution."""
-    turn = _turn_of_open(service, request, context)
+    turn = _turn_of_open(engine, request, context)
     messages.signal(turn, request)
-    service.settle(turn)
+    engine.settle(turn)
 
 
-def request_cancel_workflow_execution(service: Service, request: Request, context: Context) -> None:
+def request_cancel_workflow_execution(engine: Engine, request: Request, context: Context) -> None:
     """Record a cancel request in an open execution."""
-    turn = _turn_of_open(service, request, context)
+    turn = _turn_of_open(engine, request, context)
     messages.request_cancel(turn)
-    service.settle(turn)
+    engine.settle(turn)
 
 
-def terminate_workflow_execution(service: Service, request: Request, context: Context) -> None:
+def terminate_workflow_execution(engine: Engine, request: Request, context: Context) -> None:
     """Close an open execution at once."""
-    turn = _turn_of_open(service, request, context)
+    turn = _turn_of_open(engine, request, context)
     close.terminate(turn, "OPERATOR_INITIATED", request)
-    service.settle(turn)
+    engine.settle(turn)
 
 
-def describe_workflow_execution(service: Service, request: Request, _: Context) -> Reply:
+def describe_workflow_execution(engine: Engine, request: Request, context: Context) -> Reply:
     """Describe an execution, open or closed."""
-    execution = _named(service, request)
+    execution = _named(engine, request, context)
     reply: Reply = {
         "executionInfo": execution_info(execution),
         "executionConfiguration": {
@@ -91,37 +91,37 @@ def describe_workflow_execution(service: Service, request: Request, _: Context) 
             "openLambdaFunctions": len(execution.lambdas),
         },
     }
-    service.store.flush()
-    latest = service.store.latest_activity_at(execution.run)
+    engine.store.flush()
+    latest = engine.store.latest_activity_at(execution.run)
     if latest is not None:
         reply["latestActivityTaskTimestamp"] = latest / 1000
     if execution.context_id:
-        reply["latestExecutionContext"] = service.store.execution_context(execution.run, execution.context_id)
+        reply["latestExecutionContext"] = engine.store.execution_context(execution.run, execution.context_id)
     return reply
 
 
-def get_workflow_execution_history(service: Service, request: Request, _: Context) -> Reply:
+def get_workflow_execution_history(engine: Engine, request: Request, context: Context) -> Reply:
     """Give a page of an execution's history."""
-    execution = _named(service, request)
+    execution = _named(engine, request, context)
     backwards = bool(request.get("reverseOrder"))
     size = page_size(request)
     token = request.get("nextPageToken")
     if token:
-        run, begin, backwards = service.tokens.unseal(token, "history")
+        run, begin, backwards = unseal_page(engine.tokens, token, "history", context.at)
         if run != execution.run:
             raise faults.invalid("Invalid token")
     else:
         begin = execution.last_id if backwards else 1
     if backwards:
         end = max(1, begin - size + 1)
-        reply: Reply = {"events": service.read_events(execution, end, begin)[::-1]}
+        reply: Reply = {"events": engine.read_events(execution, end, begin)[::-1]}
         following, more = end - 1, end > 1
     else:
         end = min(execution.last_id, begin + size - 1)
-        reply = {"events": service.read_events(execution, begin, end)}
+        reply = {"events": engine.read_events(execution, begin, end)}
         following, more = end + 1, end < execution.last_id
     if more:
-        reply["nextPageToken"] = service.tokens.seal("history", execution.run, following, backwards)
+        reply["nextPageToken"] = seal_page(engine.tokens, "history", context.at, execution.run, following, backwards)
     return reply
 
 
@@ -144,11 +144,11 @@ def execution_info(execution: Execution) -> Reply:
     return info
 
 
-def _named(service: Service, request: Request) -> Execution:
+def _named(engine: Engine, request: Request, context: Context) -> Execution:
     named = request["execution"]
-    return service.find_execution(request["domain"], named["workflowId"], named["runId"])
+    return engine.find_execution(request["domain"], named["workflowId"], named["runId"], context.at)
 
 
-def _turn_of_open(service: Service, request: Request, context: Context) -> Turn:
-    execution = service.open_execution(request["domain"], request["workflowId"], request.get("runId"))
+def _turn_of_open(engine: Engine, request: Request, context: Context) -> Turn:
+    execution = engine.open_execution(request["domain"], request["workflowId"], request.get("runId"))
     return Turn(execution, context.at)

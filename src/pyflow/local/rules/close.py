@@ -24,7 +24,8 @@ def close(turn: Turn, event_type: str, attributes: Attributes, status: str) -> N
     for names in (execution.activity_ids, execution.timer_ids, execution.lambda_ids):
         names.clear()
     turn.touch(execution)
-    if execution.parent is not None:
+    # A child that goes on as new is still its parent's open child.
+    if execution.parent is not None and status != "CONTINUED_AS_NEW":
         outcome = given(attributes, "result", "reason", "details", "timeoutType")
         if status == "TERMINATED":
             outcome = {}

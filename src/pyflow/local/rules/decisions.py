@@ -8,7 +8,7 @@ concerns another party (children, signals, Lambda functions) is asked for as an 
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from pyflow.local.effects import DeliverCancelRequest, DeliverSignal, InvokeLambda, StartChild
+from pyflow.local.effects import DeliverCancelRequest, DeliverSignal, InvokeLambda, StartChild, StartSuccessor
 from pyflow.local.state import ActivityTask, Attributes, Child, LambdaTask, Timer, milliseconds
 from pyflow.swf.decisions import CLOSING
 from pyflow.swf.model import DECISION_ATTRIBUTES
@@ -28,8 +28,12 @@ class World(Protocol):
         """Return a type's registered defaults, or ``DOES_NOT_EXIST`` or ``DEPRECATED``."""
         ...
 
-    def open_executions_exhausted(self) -> bool:
-        """Return whether the domain holds as many open executions as it may."""
+    def open_executions_left(self) -> int:
+        """Return how many more executions may be open in the domain."""
+        ...
+
+    def new_run_id(self) -> str:
+        """Return a run id that no other run has."""
         ...
 
 
@@ -199,7 +203,7 @@ def _start_child(turn: Turn, asked: Attributes, completed_id: int, world: World)
         cause = TYPE_CAUSES[defaults].format("WORKFLOW")
     elif len(execution.children) >= OPEN_ITEMS_MAX:
         cause = "OPEN_CHILDREN_LIMIT_EXCEEDED"
-    elif world.open_executions_exhausted():
+    elif world.open_executions_left() <= sum(isinstance(effect, StartChild) for effect in turn.effects):
         cause = "OPEN_WORKFLOWS_LIMIT_EXCEEDED"
     else:
         try:
@@ -293,6 +297,40 @@ def _closes(event_type: str, status: str, *members: str) -> "Rule":
     return apply
 
 
+def _continue_as_new(turn: Turn, asked: Attributes, completed_id: int, world: World) -> None:
+    """
+    Close this run and start its successor.
+
+    Nothing of this run's settings passes to the next but its names: what the decision does not give comes from the type.
+    """
+    execution = turn.execution
+    version = asked.get("workflowTypeVersion") or execution.type_version
+    defaults = world.type_defaults("WorkflowType", execution.type_name, version)
+    effective: dict[str, Any] = {}
+    cause: str | None = None
+    if execution.scheduled is not None:
+        cause = "UNHANDLED_DECISION"
+    elif isinstance(defaults, str):
+        cause = TYPE_CAUSES[defaults].format("WORKFLOW")
+    else:
+        try:
+            effective = settings(asked, defaults)
+        except Undefined as undefined:
+            cause = UNDEFINED_CAUSES[undefined.args[0]]
+    if cause is not None:
+        _refuse(turn, "ContinueAsNewWorkflowExecutionFailed", {}, cause, completed_id)
+        return
+    run_id = world.new_run_id()
+    workflow_type = {"name": execution.type_name, "version": version}
+    tag_list = asked.get("tagList") or []
+    attributes = {"newExecutionRunId": run_id, "workflowType": workflow_type, **effective, **given(asked, "input")}
+    if tag_list:
+        attributes["tagList"] = tag_list
+    attributes["decisionTaskCompletedEventId"] = completed_id
+    close(turn, "WorkflowExecutionContinuedAsNew", attributes, "CONTINUED_AS_NEW")
+    turn.effects.append(StartSuccessor(run_id, workflow_type, effective, asked.get("input"), tag_list))
+
+
 REFUSED_CLOSE: Final = {
     "WorkflowExecutionCompleted": "CompleteWorkflowExecutionFailed",
     "WorkflowExecutionFailed": "FailWorkflowExecutionFailed",
@@ -306,6 +344,7 @@ DECISIONS: Final[dict[str, Rule]] = {
     "CompleteWorkflowExecution": _closes("WorkflowExecutionCompleted", "COMPLETED", "result"),
     "FailWorkflowExecution": _closes("WorkflowExecutionFailed", "FAILED", "reason", "details"),
     "CancelWorkflowExecution": _closes("WorkflowExecutionCanceled", "CANCELED", "details"),
+    "ContinueAsNewWorkflowExecution": _continue_as_new,
     "RecordMarker": _record_marker,
     "StartTimer": _start_timer,
     "CancelTimer": _cancel_timer,

@@ -57,6 +57,13 @@ def child_started(turn: Turn, child: Child, execution: Execution) -> None:
     )
 
 
+def child_continued(turn: Turn, child: Child, execution: Execution) -> None:
+    """Let the parent's open child be the run that went on as new; the parent has no event for it."""
+    child.run = execution.run
+    child.run_id = execution.run_id
+    turn.touch(child)
+
+
 def child_not_started(turn: Turn, child: Child) -> None:
     """Record with the parent that an open run has the child's workflow id."""
     asked = child.attributes

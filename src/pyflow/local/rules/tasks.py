@@ -1,10 +1,13 @@
 """What workers and deciders do with tasks: start, heartbeat, complete, fail, cancel; and Lambda functions likewise."""
 
-from typing import Any
+from typing import Any, Final
 
 from pyflow.local.state import ActivityTask, DecisionTask, LambdaTask, Timer, milliseconds
 
 from .turn import Turn, given
+
+LAMBDA_TIMEOUT: Final = "900"
+"""The seconds a function has where the decision does not say."""
 
 
 def start_decision_task(turn: Turn, identity: str | None) -> DecisionTask:
@@ -74,17 +77,27 @@ def end_timer(turn: Turn, timer: Timer) -> None:
 def start_lambda(turn: Turn, task: LambdaTask) -> None:
     """Record that a function runs; its timeout counts from here."""
     task.started_id = turn.record("LambdaFunctionStarted", {"scheduledEventId": task.event_id})
-    span = milliseconds(task.attributes.get("startToCloseTimeout") or "900")
+    span = milliseconds(task.attributes.get("startToCloseTimeout") or LAMBDA_TIMEOUT)
     assert span is not None
     task.due = turn.at + span
     turn.touch(task)
 
 
+def refuse_lambda(turn: Turn, task: LambdaTask, message: str) -> None:
+    """Record that a function could not be started for want of a role."""
+    _end_lambda(turn, task)
+    attributes = {"scheduledEventId": task.event_id, "cause": "ASSUME_ROLE_FAILED", "message": message}
+    turn.record("StartLambdaFunctionFailed", attributes)
+
+
+def _end_lambda(turn: Turn, task: LambdaTask) -> None:
+    task.closed = True
+    del turn.execution.lambdas[task.event_id]
+    del turn.execution.lambda_ids[task.attributes["id"]]
+    turn.touch(task)
+
+
 def close_lambda(turn: Turn, task: LambdaTask, event_type: str, outcome: dict[str, Any]) -> None:
     """Record the end of a function, however it ended."""
-    execution = turn.execution
-    task.closed = True
-    del execution.lambdas[task.event_id]
-    del execution.lambda_ids[task.attributes["id"]]
-    turn.touch(task)
+    _end_lambda(turn, task)
     turn.record(event_type, {"scheduledEventId": task.event_id, "startedEventId": task.started_id, **outcome})

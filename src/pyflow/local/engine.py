@@ -1,0 +1,312 @@
+"""
+The state of all executions, and how a turn becomes part of it. One thread's: nothing here locks.
+
+What is open stands in memory in the form that each use needs (executions by run, waiting tasks by list, deadlines by time);
+the store holds the same, durably, and is read again whenever memory cannot be trusted.
+"""
+
+import sqlite3
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+from . import faults, outcomes
+from .calls import Alive
+from .effects import Effect
+from .ids import Ids
+from .lambdas import Invocation
+from .registry import Domain, Registry
+from .rows import queue_values
+from .rules import close, tasks, timeouts
+from .rules.turn import EVENTS_MAX, Turn
+from .state import ActivityTask, DecisionTask, Event, Execution, LambdaTask, OpenItem
+from .store import Store
+from .tasklists import ListKey, TaskLists
+from .timers import Deadlines
+from .tokens import Tokens
+
+CACHED_EXECUTIONS_MAX: Final = 4_096
+RECENT_EVENTS_MAX: Final = 512
+SWEEP_RUNS_MAX: Final = 32
+
+
+class BrokenDeadline(Exception):
+    """A deadline that cannot be applied, as (run, event id); it must not stop everything else."""
+
+
+class Engine:
+    """
+    Executions, task lists, deadlines, domains and types.
+
+    Args:
+        store: where they are kept; what it holds is read at once.
+        ids: where run ids come from.
+
+    After each operation ``to_match`` names the task lists that have both tasks and waiting polls; after each commit
+    ``invocations`` are the functions to run and ``ended_lambdas`` those that no longer matter.
+    """
+
+    def __init__(self, store: Store, ids: Ids) -> None:
+        self.store = store
+        self.ids = ids
+        self.task_lists = TaskLists()
+        self.tokens = Tokens(self._secret())
+        self.to_match: set[ListKey] = set()
+        self.invocations: list[Invocation] = []
+        self.ended_lambdas: list[tuple[int, int]] = []
+        self.require_lambda_role = False
+        self._holders: dict[tuple[int, int], Alive] = {}
+        self._broken: set[tuple[int, int]] = set()
+        self._effects: deque[tuple[Execution, int, Effect]] = deque()
+        self.read_state()
+
+    def read_state(self) -> None:
+        """Take the state from the store."""
+        self._effects.clear()
+        self.invocations.clear()
+        self.ended_lambdas.clear()
+        self.registry = Registry(self.store)
+        self.deadlines = Deadlines()
+        self.task_lists.forget_tasks()
+        self._cache: OrderedDict[int, Execution] = OrderedDict()
+        self._last_run = self.store.last_run()
+        for run, domain, workflow_id, due in self.store.open_executions():
+            self.registry.domain(domain).open_runs[workflow_id] = run
+            if due is not None:
+                self._arm(run, 1, due)
+        for run, event_id, due in self.store.deadlines():
+            self._arm(run, event_id, due)
+        for kind, run, event_id, domain, name, priority, since in self.store.waiting_tasks():
+            self._enqueue(ListKey(kind, domain, name), run, event_id, priority, since)
+        self._expiries = {
+            domain.name: oldest + domain.retention_ms
+            for domain in self.registry.domains()
+            if (oldest := self.store.oldest_close(domain.name)) is not None
+        }
+
+    # -- executions
+
+    def find(self, run: int) -> Execution | None:
+        """Return the state of a run, or None where it is past its domain's retention and forgotten."""
+        execution = self._cache.get(run)
+        if execution is not None:
+            self._cache.move_to_end(run)
+            return execution
+        execution = self.store.load_execution(run)
+        if execution is not None:
+            self._cache[run] = execution
+        return execution
+
+    def execution(self, run: int) -> Execution:
+        """Return the state of a run that is known to be there: an open one, or one whose event is being taken in."""
+        execution = self.find(run)
+        assert execution is not None, run
+        return execution
+
+    def find_execution(self, domain_name: str, workflow_id: str, run_id: str, now: int) -> Execution:
+        """
+        Return a run, open or closed.
+
+        Raises:
+            ServiceFault: UnknownResourceFault; also where it is past retention.
+        """
+        domain = self.registry.domain(domain_name)
+        execution = self.find_open(domain, workflow_id, run_id)
+        if execution is None:
+            self.store.flush()
+            run = self.store.find_run(domain_name, workflow_id, run_id)
+            execution = None if run is None else self.find(run)
+        if execution is None or (execution.closed_at is not None and execution.closed_at + domain.retention_ms <= now):
+            raise faults.unknown_execution(workflow_id, run_id)
+        return execution
+
+    def find_open(self, domain: Domain, workflow_id: str, run_id: str | None) -> Execution | None:
+        """Return the open run of a workflow id, if there is one and it is the run asked for."""
+        run = domain.open_runs.get(workflow_id)
+        if run is None:
+            return None
+        execution = self.execution(run)
+        return None if run_id and execution.run_id != run_id else execution
+
+    def open_execution(self, domain_name: str, workflow_id: str, run_id: str | None) -> Execution:
+        """
+        Return the open run of a workflow id.
+
+        Raises:
+            ServiceFault: UnknownResourceFault, also where the run asked for is closed and another one is open.
+        """
+        execution = self.find_open(self.registry.domain(domain_name), workflow_id, run_id)
+        if execution is None:
+            raise faults.unknown_execution(workflow_id, run_id)
+        return execution
+
+    def add_execution(self, execution: Execution) -> None:
+        """Take in a new execution; its first turn is settled by the caller."""
+        self._cache[execution.run] = execution
+        self.registry.domain(execution.domain).open_runs[execution.workflow_id] = execution.run
+
+    def next_run(self) -> int:
+        """Return the number for a new run."""
+        self._last_run += 1
+        return self._last_run
+
+    def read_events(self, execution: Execution, first: int, last: int) -> list[Event]:
+        """Return events of a run, ascending, both ends included; the youngest are in memory."""
+        recent = execution.recent
+        from_memory = recent[0].id if recent else execution.last_id + 1
+        events: list[Event] = []
+        if first < from_memory:
+            events = self.store.read_events(execution.run, first, min(last, from_memory - 1))
+        if last >= from_memory:
+            events += recent[max(0, first - from_memory) : last - from_memory + 1]
+        return events
+
+    def trim(self) -> None:
+        """Let go of what need not be in memory; only between groups, when all of it is in the store."""
+        while len(self._cache) > CACHED_EXECUTIONS_MAX:
+            self._cache.popitem(last=False)
+
+    # -- turns
+
+    def settle(self, turn: Turn) -> None:
+        """Make what a turn did part of the state, and carry out what follows from it elsewhere."""
+        self._take_in(turn)
+        while self._effects:
+            execution, at, effect = self._effects.popleft()
+            for further in outcomes.carry_out(self, execution, at, effect):
+                self._take_in(further)
+
+    def _take_in(self, turn: Turn) -> None:
+        execution = turn.execution
+        if execution.last_id >= EVENTS_MAX and execution.open:
+            close.terminate(turn, "EVENT_LIMIT_EXCEEDED", {})
+        self.store.append_events(execution, turn.events)
+        execution.recent.extend(turn.events)
+        if len(execution.recent) > 2 * RECENT_EVENTS_MAX:
+            # What is let go of here must be where read_events looks for it.
+            self.store.flush()
+            del execution.recent[:-RECENT_EVENTS_MAX]
+        for item in turn.touched:
+            self._follow(execution, item)
+        self._effects.extend((execution, turn.at, effect) for effect in turn.effects)
+
+    def _follow(self, execution: Execution, item: OpenItem | Execution) -> None:
+        """Let an item's row, deadline and place in a task list follow its state."""
+        self.store.keep(execution, item)
+        if item.closed or item.due is None:
+            self.deadlines.disarm(execution.run, item.event_id)
+        else:
+            self._arm(execution.run, item.event_id, item.due)
+        if isinstance(item, (DecisionTask, ActivityTask)):
+            if item.waiting:
+                domain, name, priority, since = queue_values(execution, item)
+                kind = "decision" if isinstance(item, DecisionTask) else "activity"
+                self._enqueue(ListKey(kind, domain, name), execution.run, item.event_id, priority, since)
+            else:
+                self.task_lists.remove(execution.run, item.event_id)
+            if item.closed:
+                self._holders.pop((execution.run, item.event_id), None)
+        elif isinstance(item, Execution) and item.closed_at is not None:
+            domain_of = self.registry.domain(item.domain)
+            domain_of.open_runs.pop(item.workflow_id, None)
+            self._expiries.setdefault(item.domain, item.closed_at + domain_of.retention_ms)
+        elif isinstance(item, LambdaTask) and item.closed:
+            self.ended_lambdas.append((execution.run, item.event_id))
+
+    def _enqueue(self, key: ListKey, run: int, event_id: int, priority: int, since: int) -> None:
+        if self.task_lists.add(key, run, event_id, priority, since):
+            self.to_match.add(key)
+
+    # -- time
+
+    def _arm(self, run: int, event_id: int, due: int) -> None:
+        if (run, event_id) not in self._broken:
+            self.deadlines.arm(run, event_id, due)
+
+    def leave_out(self, key: tuple[int, int]) -> None:
+        """Never try this deadline again."""
+        self._broken.add(key)
+
+    def apply_deadlines(self, now: int) -> None:
+        """
+        Let time do what it owes, strictly in the order of the deadlines, each at its own time.
+
+        Raises:
+            BrokenDeadline: a rule failed on one of them.
+        """
+        while (deadline := self.deadlines.pop(now)) is not None:
+            due, run, event_id = deadline
+            try:
+                turn = Turn(self.execution(run), due)
+                timeouts.expire(turn, event_id)
+                self.settle(turn)
+            except sqlite3.Error:
+                raise
+            except Exception as error:
+                raise BrokenDeadline((run, event_id)) from error
+
+    def give(self, execution: Execution, task: DecisionTask | ActivityTask, holder: Alive) -> None:
+        """Note who has a started task."""
+        self._holders[execution.run, task.event_id] = holder
+
+    def held_by_the_living(self) -> bool:
+        """Whether a started task is with somebody who is still there; those whose holder is gone are forgotten."""
+        gone = [key for key, alive in self._holders.items() if not alive()]
+        for key in gone:
+            del self._holders[key]
+        return bool(self._holders)
+
+    def next_expiry(self) -> int | None:
+        """Return when the next closed execution is past its domain's retention."""
+        return min(self._expiries.values(), default=None)
+
+    def sweep(self, now: int) -> None:
+        """Forget some of the executions that are past retention; nobody sees them any more as it is."""
+        for name, due in list(self._expiries.items()):
+            if due > now:
+                continue
+            # A run's number is in its tokens, so it is never given again.
+            self.store.put_service_fact("last_run", str(self._last_run))
+            retention_ms = self.registry.domain(name).retention_ms
+            for run in self.store.delete_closed(name, now - retention_ms, SWEEP_RUNS_MAX):
+                self._cache.pop(run, None)
+            oldest = self.store.oldest_close(name)
+            if oldest is None:
+                del self._expiries[name]
+            else:
+                self._expiries[name] = oldest + retention_ms
+
+    # -- Lambda functions
+
+    def invoke(self, execution: Execution, task_id: int, attributes: Mapping[str, Any]) -> None:
+        """Run a function once the group is durable."""
+        self.invocations.append(
+            Invocation(
+                execution.run,
+                task_id,
+                attributes["name"],
+                attributes.get("input"),
+                int(attributes.get("startToCloseTimeout") or tasks.LAMBDA_TIMEOUT),
+                self.ids.request_id(),
+            )
+        )
+
+    def resume_lambdas(self, now: int) -> None:
+        """Take up the functions of the process before this one: those that had not begun, begin; those that ran are lost."""
+        for run, event_id, started_id in self.store.lambda_tasks():
+            execution = self.execution(run)
+            task = execution.lambdas[event_id]
+            if not started_id:
+                self.invoke(execution, event_id, task.attributes)
+                continue
+            turn = Turn(execution, now)
+            lost = outcomes.lost_lambda(task.attributes["name"])
+            tasks.close_lambda(turn, task, lost.event_type, dict(lost.attributes))
+            self.settle(turn)
+
+    def _secret(self) -> str:
+        secret = self.store.service_fact("token_secret")
+        if secret is None:
+            secret = self.ids.secret()
+            self.store.put_service_fact("token_secret", secret)
+        return secret
