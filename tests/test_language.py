@@ -252,7 +252,9 @@ class TestSignals:
             return self.swf.receive("raw")
 
         execution = flow.start(workflow(run))
-        flow.client.signal_workflow_execution(domain=flow.domain, workflowId=execution.workflow_id, signalName="raw", input="plain text")
+        flow.client.signal_workflow_execution(
+            domain=flow.domain, workflowId=execution.workflow_id, signalName="raw", input="plain text"
+        )
         assert execution.result() == "plain text"
 
     def test_signal_to_another_execution(self, flow):
@@ -398,7 +400,9 @@ class TestCancel:
 
         execution = flow.start(workflow(run))
         execution.result()
-        assert asked(execution, "TimerStarted", "ActivityTaskScheduled", "StartChildWorkflowExecutionInitiated") == ["TimerStarted"]
+        assert asked(execution, "TimerStarted", "ActivityTaskScheduled", "StartChildWorkflowExecutionInitiated") == [
+            "TimerStarted"
+        ]
 
     def test_activity_that_nobody_has_begun_is_acknowledged(self, flow):
         def run(self, _):
@@ -409,7 +413,10 @@ class TestCancel:
 
         execution = flow.start(workflow(run))
         assert execution.result() == [True, "InvocationCanceledException"]
-        assert asked(execution, "ActivityTaskCancelRequested", "ActivityTaskCanceled") == ["ActivityTaskCancelRequested", "ActivityTaskCanceled"]
+        assert asked(execution, "ActivityTaskCancelRequested", "ActivityTaskCanceled") == [
+            "ActivityTaskCancelRequested",
+            "ActivityTaskCanceled",
+        ]
 
     def test_without_waiting_it_is_canceled_at_once(self, flow):
         def run(self, _):
@@ -432,7 +439,11 @@ class TestRetries:
         started = flow.clock.now_ms()
         assert execution.result() == 3
         assert flow.clock.now_ms() - started == 40_000
-        ids = [event["activityTaskScheduledEventAttributes"]["activityId"] for event in execution.history if event["eventType"] == "ActivityTaskScheduled"]
+        ids = [
+            event["activityTaskScheduledEventAttributes"]["activityId"]
+            for event in execution.history
+            if event["eventType"] == "ActivityTaskScheduled"
+        ]
         assert ids == ["activity1", "activity1.2", "activity1.3"]
 
     def test_attempts_are_bounded(self, flow):

@@ -31,6 +31,16 @@ CLOSE_ATTEMPTS_MAX: Final = 5
 ABANDONED_MAX: Final = 1_000
 PACKAGE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with code objects' file names, which are str
 
+
+class _OwnFiles(dict[str, bool]):
+    """Tells by a file's name whether it is pyflow's own; each name is looked at once."""
+
+    def __missing__(self, filename: str) -> bool:
+        own = self[filename] = filename.startswith(PACKAGE)
+        return own
+
+
+_is_own = _OwnFiles()
 _abandoned: list["Fiber"] = []
 _fork_generation = 0
 
@@ -166,7 +176,7 @@ def caller(frame: FrameType | None) -> tuple[CodeType, int] | None:
     """Return the code object and the instruction of the nearest frame, from ``frame`` outwards, that is not pyflow's own."""
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(PACKAGE):
+        if not _is_own[code.co_filename]:
             return code, frame.f_lasti
         frame = frame.f_back
     return None

@@ -72,7 +72,7 @@ class Wait:
 
     __slots__ = ("error", "missing", "strand", "timer", "what")
 
-    def __init__(self, missing: int | None, timer: "Future[Any] | None" = None, what: Any = None) -> None:
+    def __init__(self, missing: int | None = 1, timer: "Future[Any] | None" = None, what: Any = None) -> None:
         self.missing = missing
         self.timer = timer
         self.what = what
@@ -140,14 +140,16 @@ class Future(Generic[T_co]):
         Replay:
             With a timeout and if it must wait: a timer, id ``timeoutN`` in call order.
         """
-        self._host.enter()
         if self._state is None:
             if timeout is None:
                 wait = Wait(1, None, self)
                 self._waits += (wait,)
                 self._host.park(wait)
             else:
+                self._host.enter()
                 self._wait_at_most(timeout)
+        else:
+            self._host.enter()
         if self._state is _SUCCEEDED:
             return self._value  # type: ignore[no-any-return]
         error = self.exception

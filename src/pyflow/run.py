@@ -369,6 +369,8 @@ class Run:
         Raises:
             WorkflowCanceledException: a cancel request is due (contract 7).
         """
+        if getcurrent() is not self._strands.running:
+            self.enter()
         self._strands.park(wait)
 
     def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:

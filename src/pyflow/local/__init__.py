@@ -79,7 +79,7 @@ class LocalSWF:
 
     def next_deadline_ms(self) -> int | None:
         """Return when the next timer or timeout is due, in milliseconds since the epoch; None if none is armed."""
-        due: int | None = self._service.run(lambda _: self._service.deadlines.next_due(), "")
+        due: int | None = self._service.run(lambda _: self._service.engine.deadlines.next_due(), "")
         return due
 
     def client(self) -> Any:

@@ -115,8 +115,11 @@ class Replayer:
         self._withdrawn: dict[str, Invocation] = {}
         self._reserved_open: dict[int, str] = {}
         self._more_count = 0
-        self._response = _Response()
         self._settled: list[Invocation] = []
+        # What the batch at hand shows of the response before it.
+        self._completed: HistoryEvent | None = None
+        self._answered: list[Invocation] = []
+        self._has_more = self._is_parked = self._while_parked = False
 
     # -- what code does -----------------------------------------------------------------------------------------------
 
@@ -193,12 +196,13 @@ class Replayer:
             HistoryException: the history does not hold together.
         """
         self.batch += 1
-        self._response = _Response()
+        self._completed, self._answered = None, []
+        self._has_more = self._is_parked = self._while_parked = False
         if self.signals:
             self.signals = []
         if self._reserved_open:
             # As of the DecisionTaskStarted: that is what whoever answered with nothing had seen.
-            self._response.while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
+            self._while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
         settled = self._settled = []
         handlers = _HANDLERS
         event: HistoryEvent | None = None
@@ -269,7 +273,7 @@ class Replayer:
                 f"the one open was started at event {self.started_event_id}.",
                 event_id=event_id,
             )
-        self._response.completed = event
+        self._completed = event
 
     def _on_answer(self, event: HistoryEvent) -> None:
         event_id, event_type, _, attributes = event
@@ -287,18 +291,18 @@ class Replayer:
                 else attributes.get("control") or attributes["signalName"]
             )
             name = attributes[answer.name_in] if answer.name_in is not None else None
-            if match_id.startswith(RESERVED) and not match_id.startswith(MATCHED):
-                self._on_reserved(event, match_id)
-                return
             if kind is _CHILD:
                 match_id = match_id.removeprefix(self.child_prefix)
         invocation = self._outbox.pop((kind, match_id, answer.cancels), None)
+        if invocation is None and match_id.startswith(RESERVED) and not match_id.startswith(MATCHED):
+            self._on_reserved(event, match_id)
+            return
         if invocation is None or (name is not None and name != invocation.name):
             invocation = self._mismatch(event, invocation, match_id, name)
-        if kind is Kind.CHILD:
+        if kind is _CHILD:
             # The child has the id that history gives it: 2.0.0's had the bare one, and code may have sent that on.
             invocation.id = attributes["workflowId"]
-        self._response.answered.append(invocation)
+        self._answered.append(invocation)
         state = invocation.step(event_type)
         if answer.cancels:
             if state is State.CANCELED:
@@ -385,10 +389,10 @@ class Replayer:
         _, event_type, *_ = event
         close = self._outbox.get((Kind.CLOSE, "", False))
         is_ours = close is not None and close.name == CLOSES[event_type]
-        if is_ours or self._response.answered or not self._is_of_2_0_0():
+        if is_ours or self._answered or not self._is_of_2_0_0():
             self._on_answer(event)
         else:
-            self._response.is_parked = True
+            self._is_parked = True
 
     def _on_reserved(self, event: HistoryEvent, name: str) -> None:
         """The engine's own ids match nothing an author asked for; they say what kind of response this was."""
@@ -397,8 +401,8 @@ class Replayer:
         event_id, event_type, *_ = event
         if event_type == "TimerStarted":
             self._reserved_open[event_id] = name
-        self._response.has_more |= name.startswith(MORE)
-        self._response.is_parked |= name.startswith(PARK)
+        self._has_more |= name.startswith(MORE)
+        self._is_parked |= name.startswith(PARK)
 
     # -- the books ----------------------------------------------------------------------------------------------------
 
@@ -414,11 +418,10 @@ class Replayer:
 
     def _settle_accounts(self) -> None:
         """At the end of a batch: of the response in it nothing may be left that it should have held."""
-        response = self._response
-        if response.completed is not None:
+        if self._completed is not None:
             left = [(key, inv) for key, inv in self._outbox.items() if inv.owed_in < self.batch]
-            if left and not self._stays_owed(response, [inv for _, inv in left]):
-                answered_at, *_ = response.completed
+            if left and not self._stays_owed([inv for _, inv in left]):
+                answered_at, *_ = self._completed
                 for key, invocation in left:
                     if not (key[2] and invocation.cancel_optional):
                         raise NondeterminismException(
@@ -432,14 +435,14 @@ class Replayer:
             self._outbox.pop((invocation.kind, invocation.id, True), None)
         self._pointless.clear()
 
-    def _stays_owed(self, response: "_Response", left: list[Invocation]) -> bool:
-        """Tell whether a response may leave decisions owed: it was parked, or it was cut short and says so (contract 6)."""
-        if response.is_parked or (response.while_parked and not response.answered):
+    def _stays_owed(self, left: list[Invocation]) -> bool:
+        """Tell whether the response may leave decisions owed: it was parked, or it was cut short and says so (contract 6)."""
+        if self._is_parked or (self._while_parked and not self._answered):
             return True
-        if not response.has_more:
+        if not self._has_more:
             return False
         for kind in {invocation.kind for invocation in left}:
-            answered = [inv.order for inv in response.answered if inv.kind is kind]
+            answered = [inv.order for inv in self._answered if inv.kind is kind]
             if answered and max(answered) > min(inv.order for inv in left if inv.kind is kind):
                 return False
         return True
@@ -449,7 +452,7 @@ class Replayer:
         asked_for = decision[DECISION_ATTRIBUTES[decision["decisionType"]]]
         _, _, _, recorded = event
         for what, asked in asked_for.items():
-            if recorded.get(what) != asked and what in DRIFTS:
+            if what in DRIFTS and recorded.get(what) != asked:
                 self._note_difference(invocation, event, what, asked)
         if "input" in recorded and "input" not in asked_for:
             self._note_difference(invocation, event, "input", None)
@@ -474,8 +477,7 @@ class Replayer:
 
     def _is_of_2_0_0(self) -> bool:
         """Tell whether the response in this batch was sent without a rules number."""
-        completed = self._response.completed
-        return completed is not None and not names_rules(completed[3])
+        return self._completed is not None and not names_rules(self._completed[3])
 
     def _unasked(self, event: HistoryEvent, match_id: str, name: Any) -> NondeterminismException:
         """An event without its request: name what the code asks for instead, if anything."""
@@ -490,18 +492,6 @@ class Replayer:
             event_id=event_id,
             where=where or self._locate(),
         )
-
-
-class _Response:
-    """What one batch shows of the response before it."""
-
-    completed: HistoryEvent | None = None
-    has_more = False
-    is_parked = False
-    while_parked = False
-
-    def __init__(self) -> None:
-        self.answered: list[Invocation] = []
 
 
 # A global costs a tenth of what a member costs that is looked up on its enum: only where every event passes.
