@@ -1,7 +1,5 @@
 """The language beyond 2.0.0, on the local service, with every history replayed from each prefix by the fixture."""
 
-import pytest
-
 import pyflow
 from pyflow import RetryPolicy, WorkflowCanceledException
 
@@ -235,6 +233,7 @@ class TestSignals:
             NAME = "Careless"
 
             def run(self, _):
+                self.swf.sleep(1)
                 return self.swf.receive("end")
 
             @pyflow.signal

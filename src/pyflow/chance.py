@@ -101,7 +101,7 @@ class Chance(random.Random):
             raise ValueError("sample larger than population or is negative")
         return [pool.pop(self._below(len(pool))) for _ in range(k)]
 
-    def choices(self, population: Sequence[T], weights: Any = None, *, cum_weights: Any = None, k: int = 1) -> list[T]:
+    def choices(self, population: Any, weights: Any = None, *, cum_weights: Any = None, k: int = 1) -> list[Any]:
         """Return ``k`` elements, each drawn from all, by weight."""
         if weights is not None:
             cum_weights = [sum(weights[: index + 1]) for index in range(len(population))]

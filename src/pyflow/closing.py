@@ -27,7 +27,7 @@ class ContinueAsNew(BaseException):
         super().__init__("this run continues as new")
 
 
-def closing_decision(
+def closing_decision(  # noqa: PLR0911 - one return for each way to end
     code: Callable[[Any], Any], workflow_type: tuple[str | None, str], input_text: str | None, *, quiet: bool
 ) -> Decision:
     """

@@ -233,7 +233,7 @@ class Language:
                 left.remove(future)
                 yield future
 
-    def map(
+    def map(  # noqa: C901 - one loop: fill, wait, sort
         self,
         function: Callable[[Any], Any],
         items: Iterable[Any],

@@ -70,10 +70,8 @@ class RetryPolicy:
             return False
         if self.no_retry_on is not None and _is_of(failure, self.no_retry_on):
             return False
-        if self.retry_on is None:
-            wanted = not isinstance(failure, InvocationCanceledException)
-        else:
-            wanted = _is_of(failure, self.retry_on)
+        by_default = not isinstance(failure, InvocationCanceledException)
+        wanted = by_default if self.retry_on is None else _is_of(failure, self.retry_on)
         return wanted and (self.when is None or self.when(failure))
 
     def pause_s(self, attempt: int, chance: Any) -> float:

@@ -171,11 +171,11 @@ class Run:
         if self.status is not None:
             lines.append(f"status {json.dumps(self.status, default=repr)}")
         for strand in self._strands:
-            place = format_place(strand.fiber.where())
-            if place is not None:
+            if strand.wait is not None:
                 who = f"f{strand.number} " if strand.number else ""
-                lines += [f"{who}waiting at {place}", f"  for {_told(strand.wait)}"]
-                lines += [f"  called at {format_place(frame)}" for frame in strand.fiber.stack()[1:]]
+                innermost, *outer = [format_place(place) for place in strand.fiber.stack()] or ["pyflow"]
+                lines += [f"{who}waiting at {innermost}", f"  for {_told(strand.wait)}"]
+                lines += [f"  called at {place}" for place in outer]
         return execution_context(cut("\n".join(lines), CONTEXT_MAX))
 
     def where(self) -> str | None:
@@ -423,18 +423,21 @@ class Run:
         if self.returned:
             self._report_lost_signals()
             return
-        if self._strands.main is None:
-            self._strands.start(self._execute, self._helper, 1)
+        self._go_on(started)
+
+    def _go_on(self, started: int) -> None:
+        """Let code go on with what a batch has brought, until it waits for more."""
+        strands = self._strands
+        if strands.main is None:
+            strands.start(self._execute, self._helper, 1)
         if self._replayer.signals:
             self._deliver_signals()
         if self._replayer.cancel_requested is not None and not self._cancel_noted:
             self._request_cancel(*self._replayer.cancel_requested)
-        for strand in self._strands:
-            if strand.wait is not None and strand.wait.missing is None:
-                self._strands.wake(strand.wait, started)
-        self._strands.run_ready(started)
+        strands.wake_lookers(started)
+        strands.run_ready(started)
         if self.returned:
-            self._strands.close()
+            strands.close()
 
     def _settle(
         self, future: Future[Any], outcome: Any, result: str | None, failure: Failure | None, event_id: Any
@@ -471,7 +474,7 @@ class Run:
                         format_traceback(error),
                     )
 
-        self._strands.start(handle, self._helper, event_id)
+        self._strands.start(handle, self._helper, event_id).handles = name
 
     def _report_lost_signals(self) -> None:
         """Say which signals came when ``run`` was over, or were never received: nobody will act on them."""
@@ -524,8 +527,14 @@ class Run:
         )
         self.returned = True
         left = self.inbox.left()
-        if left and not self.is_replaying:
-            logger.warning("run %s ended and never received these signals: %s", self.run_id, left)
+        handling = sum(strand.handles is not None for strand in self._strands)
+        if (left or handling) and not self.is_replaying:
+            logger.warning(
+                "run %s ended; never received: %s; handlers of signals that had not finished: %d",
+                self.run_id,
+                left or "none",
+                handling,
+            )
         self._replayer.ask(Invocation(Kind.CLOSE, "", decision["decisionType"], decision))
 
     def _run_code(self, workflow_input: Any) -> Any:

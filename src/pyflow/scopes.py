@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from .exceptions import WorkflowCanceledException
+from .exceptions import InvocationCanceledException, WorkflowCanceledException
 from .future import Future
 from .strands import Strand
 
@@ -81,12 +81,17 @@ class Scope:
         self._owner.enter()
         self._cancel(self._owner.now)
 
+    def _expire(self, event_id: int) -> None:
+        if self._timer is not None and self._timer.succeeded:
+            self._cancel(event_id)
+
     def _cancel(self, event_id: int) -> None:
         if self.canceled or self._strand is None:
             return
         self.canceled = True
-        self._cancel_futures()
+        # The interrupt first: code that waits for one of the futures is to leave the block, not to hear that it was canceled.
         self._owner.interrupt(self._strand, event_id, ScopeCanceledException(self))
+        self._cancel_futures()
 
     def _cancel_futures(self) -> None:
         for inner in self._inner:
@@ -103,7 +108,7 @@ class Scope:
         self._strand.scopes.append(self)
         if self._timeout is not None:
             self._timer = self._owner.start_timeout(self._timeout)
-            self._timer._on_settled = self._cancel  # noqa: SLF001 - nobody waits for it
+            self._timer._on_settled = self._expire  # noqa: SLF001 - nobody waits for it
         return self
 
     def __exit__(
@@ -117,7 +122,9 @@ class Scope:
         if self._timer is not None and not self._timer.done:
             self._timer._on_settled = None  # noqa: SLF001 - the block is over
             self._owner.cancel_timer(self._timer)
-        return isinstance(error, ScopeCanceledException) and error.scope is self
+        if isinstance(error, ScopeCanceledException):
+            return error.scope is self
+        return self.canceled and isinstance(error, InvocationCanceledException)
 
 
 class Shield(Scope):

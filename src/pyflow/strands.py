@@ -1,17 +1,17 @@
 """
 The fibers of one run, and the order in which they go on (contract 7).
 
-A *strand* is a fiber with what belongs to it: its number, its ids, what it waits for, the scopes it stands in. One queue holds the
-strands that are ready, by the id of the event that made each ready, then by number. An interrupt (a cancel request, a scope
-that is over) stands in the same queue: whichever of it and the wait's end has the smaller event id wins, and an interrupt that
-came second is raised at the next wait that suspends.
+A *strand* is a fiber with what belongs to it: its number, its ids, what it waits for, the scopes it stands in. One queue
+holds the strands that are ready, by the id of the event that made each ready, then by number. An interrupt (a cancel
+request, a scope that is over) stands in the same queue: whichever of it and the end of the wait has the smaller event id wins,
+and one that came second is raised at the next wait that suspends.
 """
 
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from typing import Any
 
-from ._fiber import Fiber, FiberClosed, current, getcurrent
+from ._fiber import Fiber, current
 from .exceptions import WorkflowCanceledException
 from .future import Wait
 
@@ -24,6 +24,7 @@ class Strand:
         number: 0 for the main one; spawned ones count from 1.
         prefix: what its ids start with: nothing, or ``fN.``.
         wait: what it waits for while it is parked.
+        handles: the name of the signal that it handles, or None.
         scopes: the scopes and shields it stands in, outermost first.
         interrupts: what is to be raised in it, in the order it came.
     """
@@ -35,6 +36,7 @@ class Strand:
         self.counters: dict[str, int] = {}
         self.chance: Any = None
         self.wait: Wait | None = None
+        self.handles: str | None = None
         self.scopes: list[Any] = []
         self.interrupts: list[WorkflowCanceledException] = []
 
@@ -131,6 +133,12 @@ class Strands:
         if strand is not None and strand.wait is wait:
             self._queue(event_id, strand, wait)
 
+    def wake_lookers(self, event_id: int) -> None:
+        """Make ready whoever waits for something that only the code itself can see."""
+        for strand in self._all.values():
+            if strand.wait is not None and strand.wait.missing is None:
+                self.wake(strand.wait, event_id)
+
     def interrupt(self, strand: Strand, event_id: int, error: WorkflowCanceledException) -> None:
         """Raise something in a strand: at its wait, or at the next one that suspends."""
         strand.interrupts.append(error)
@@ -204,11 +212,3 @@ class Strands:
         for strand in reversed(list(self._all.values())):
             strand.fiber.close()
         self._all.clear()
-
-
-def is_running(strands: Strands) -> bool:
-    """Tell whether the code that calls is the run's own."""
-    return getcurrent() is strands.running
-
-
-__all__ = ["FiberClosed", "Strand", "Strands", "is_running"]

@@ -275,7 +275,7 @@ class Replayer:
             )
         self._completed = event
 
-    def _on_answer(self, event: HistoryEvent) -> None:
+    def _on_answer(self, event: HistoryEvent) -> None:  # noqa: C901 - the one path that every decision passes
         event_id, event_type, _, attributes = event
         answer = ANSWERS[event_type]
         kind = answer.kind
@@ -285,11 +285,7 @@ class Replayer:
             name = CLOSES[event_type]
         else:
             # 2.0.0's signal to itself has no control, but its name says which it is.
-            match_id = (
-                attributes[answer.id_in]
-                if kind is not _SIGNAL
-                else attributes.get("control") or attributes["signalName"]
-            )
+            match_id = attributes.get(answer.id_in) or attributes["signalName"]
             name = attributes[answer.name_in] if answer.name_in is not None else None
             if kind is _CHILD:
                 match_id = match_id.removeprefix(self.child_prefix)
@@ -498,7 +494,6 @@ class Replayer:
 _CHILD = Kind.CHILD
 _OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
 _CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
-_SIGNAL = Kind.SIGNAL
 
 _JSON = frozenset({"input", "result"})
 
