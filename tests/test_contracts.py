@@ -285,10 +285,27 @@ def test_ids_are_counted_by_kind_in_call_order(deciders):
     assert not set(CHILD_PREFIX) & set("/+=:|")
 
 
-@pending("the main fiber's are bare, those of spawned fiber *k* start with `fk.`")
+@contract("the main fiber's are bare, those of spawned fiber *k* start with `fk.`")
 def test_ids_of_spawned_fibers(deciders):
-    run = Run(workflow(lambda self, _: None), "order-1", RUN_ID)
-    run.spawn(lambda: None)
+    def run(self, _):
+        def inner():
+            self.swf.invoke_lambda("a", None)
+            self.swf.invoke_child_workflow("c", "1")
+            self.swf.sleep(1)
+
+        self.swf.spawn(inner)
+        self.swf.spawn(inner)
+        self.swf.sleep(1)
+
+    assert short(deciders(workflow(run)).decide(task(FIRST))) == [
+        "StartTimer sleep1",
+        "ScheduleLambdaFunction f1.lambda1",
+        f"StartChildWorkflowExecution {CHILD_PREFIX}f1.child_workflow1",
+        "StartTimer f1.sleep1",
+        "ScheduleLambdaFunction f2.lambda1",
+        f"StartChildWorkflowExecution {CHILD_PREFIX}f2.child_workflow1",
+        "StartTimer f2.sleep1",
+    ]
 
 
 @contract("Authors' own ids may not start with `pyflow.`; reserved ids match nothing an author asked for.")
@@ -357,12 +374,16 @@ def test_workflow_time_is_that_of_the_batch(deciders):
     assert short(deciders(workflow(run)).decide(task(LAMBDA_DONE))) == ["CompleteWorkflowExecution [true, true]"]
 
 
-@pending("Random draws come from one stream per fiber, seeded by the *origin* run id")
-def test_random_draws_replay():
-    drawn = []
-    live = Run(workflow(lambda self, _: drawn.append(self.swf.random.random())), "order-1", RUN_ID)
-    live._closing_decision = lambda: live.workflow_class(live._main.owner).run(None)
-    live.advance(history(FIRST), 3)
+@contract("Random draws come from one stream per fiber, seeded by the *origin* run id")
+def test_random_draws_are_these_for_ever(deciders):
+    def run(self, _):
+        mine = [self.swf.random.randrange(1000) for _ in range(3)]
+        other = self.swf.spawn(lambda: [self.swf.random.randrange(1000) for _ in range(3)]).result()
+        return [mine, other, str(self.swf.uuid4()), self.swf.random.random()]
+
+    assert short(deciders(workflow(run)).decide(task(FIRST))) == [
+        'CompleteWorkflowExecution [[324, 91, 644], [769, 925, 850], "dfce3dbf-ce44-43f2-aac8-92fc167996ae", 0.6272222859424378]'
+    ]
 
 
 # -- 6. Matching ---------------------------------------------------------------------------------------------------------
@@ -479,17 +500,63 @@ def test_cancel_of_a_timed_wait_may_be_missing(deciders):
 # -- 7. Several fibers ---------------------------------------------------------------------------------------------------
 
 
-@pending(
+@contract(
     "One queue of ready fibers, ordered by the event id that made each ready, ties by fiber number",
     "`spawn` queues and never switches.",
 )
-def test_spawned_fibers_run_in_the_order_of_events():
-    Run(workflow(one_lambda), "order-1", RUN_ID).spawn(lambda: None)
+def test_fibers_run_in_the_order_of_events(deciders):
+    steps = []
+
+    def run(self, _):
+        def after(name):
+            self.swf.invoke_lambda(name, None).result()
+            steps.append(name)
+
+        self.swf.spawn(after, "a")
+        self.swf.spawn(after, "b")
+        steps.append("spawned")
+        self.swf.invoke_lambda("main", None).result()
+        steps.append("main")
+
+    events = (
+        FIRST
+        + """
+        4 DecisionTaskCompleted scheduledEventId=2 startedEventId=3
+        5 LambdaFunctionScheduled id=lambda1 name=main
+        6 LambdaFunctionScheduled id=f1.lambda1 name=a
+        7 LambdaFunctionScheduled id=f2.lambda1 name=b
+        8 LambdaFunctionStarted scheduledEventId=5
+        9 LambdaFunctionStarted scheduledEventId=6
+       10 LambdaFunctionStarted scheduledEventId=7
+       11 LambdaFunctionCompleted scheduledEventId=7 startedEventId=10
+       12 DecisionTaskScheduled
+       13 LambdaFunctionCompleted scheduledEventId=6 startedEventId=9
+       14 LambdaFunctionCompleted scheduledEventId=5 startedEventId=8
+       15 DecisionTaskStarted scheduledEventId=12
+    """
+    )
+    deciders(workflow(run)).cold.process_decision_task(task(events))
+    assert steps == ["spawned", "b", "a", "main"]
 
 
-@pending("`wait_until` predicates are tried in registration order after every fiber's step.")
-def test_wait_until_predicates_are_tried_in_order():
-    Run(workflow(one_lambda), "order-1", RUN_ID).wait_until(lambda: True)
+@contract("`wait_until` predicates are tried in registration order after every fiber's step.")
+def test_wait_until_predicates_are_tried_in_order(deciders):
+    steps, state = [], []
+
+    def run(self, _):
+        def until(name):
+            self.swf.wait_until(lambda: (steps.append(f"try {name}"), bool(state))[1])
+            steps.append(name)
+
+        self.swf.spawn(until, "a")
+        self.swf.spawn(until, "b")
+        self.swf.spawn(lambda: state.append(1))
+        self.swf.sleep(1)
+
+    deciders(workflow(run)).cold.process_decision_task(task(FIRST))
+    # Each asks once itself, and then after every step of any fiber, in the order of registration, until it holds.
+    after_each_step = ["try a", "try a", "try b", "try a", "try b", "try a", "try b", "a", "try b", "b"]
+    assert steps == after_each_step
 
 
 @contract(

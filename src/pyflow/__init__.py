@@ -29,6 +29,8 @@ from .exceptions import (
 )
 from .executions import WorkflowStatus, get_workflow_status, start_workflow
 from .future import Future
+from .retry import RetryPolicy
+from .signals import signal
 from .worker.activities import ActivityWorker
 from .worker.decider import Decider, poll_for_executions
 from .workflow import Workflow, WorkflowInvocationHelper
@@ -50,6 +52,7 @@ __all__ = [
     "NondeterminismException",
     "NotInWorkflowException",
     "PyflowException",
+    "RetryPolicy",
     "SerializationException",
     "ServiceFault",
     "WaitTimedOutException",
@@ -62,6 +65,7 @@ __all__ = [
     "get_workflow_status",
     "logger",
     "poll_for_executions",
+    "signal",
     "start_workflow",
 ]
 

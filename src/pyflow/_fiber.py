@@ -149,6 +149,16 @@ class Fiber(greenlet):
         """Return the innermost place of the author's where the code is parked; see ``caller``."""
         return caller(self.gr_frame)
 
+    def stack(self) -> list[tuple[CodeType, int]]:
+        """Return all places of the author's, innermost first, where the code is parked."""
+        places = []
+        frame = self.gr_frame
+        while frame is not None:
+            if not frame.f_code.co_filename.startswith(PACKAGE):
+                places.append((frame.f_code, frame.f_lasti))
+            frame = frame.f_back
+        return places
+
     def _refuse_stranger(self) -> None:
         raise RuntimeError(
             "a run's fiber is used by one thread of one process from its start to its close; "

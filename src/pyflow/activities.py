@@ -9,12 +9,18 @@ import inspect
 from collections.abc import Callable
 from datetime import timedelta
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from . import _fiber
 from .converter import JSON, duration
 from .exceptions import NotInWorkflowException, PyflowException
 from .future import InvocationFuture
+from .replay.tables import Kind
+from .retry import Attempts, RetryPolicy
+from .swf import decisions as swf
+
+if TYPE_CHECKING:
+    from .run import Run
 
 __all__ = ["Activity", "activity"]
 
@@ -32,7 +38,9 @@ class Activity(Generic[P, R]):
     Attributes:
         name, version: the registered type.
         function: the function as it was written.
-        registration: keyword arguments of RegisterActivityType: the four default timeouts, as SWF's strings.
+        registration: keyword arguments of RegisterActivityType: the four default timeouts, as SWF's strings, and the task
+            list and priority if it has its own.
+        retry: when a workflow asks for it again after a failure; None: never.
     """
 
     def __init__(self, function: Callable[P, R], name: str, version: str, registration: dict[str, Any]) -> None:
@@ -40,6 +48,8 @@ class Activity(Generic[P, R]):
         self.version = version
         self.function = function
         self.registration = registration
+        self.retry: RetryPolicy | None = None
+        self._asked: dict[str, Any] = {}
         self._signature = inspect.signature(function)
         kinds = {parameter.kind for parameter in self._signature.parameters.values()}
         if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
@@ -69,10 +79,55 @@ class Activity(Generic[P, R]):
                 f"{self.name}.submit() schedules an activity task, which only workflow code can do; call {self.name}() to "
                 f"run the plain function"
             )
-        future: InvocationFuture[R] = fiber.owner.invoke_activity(
-            self.name, self.version, input_arg=self._pack(args, kwargs)
-        )
+        run: Run = fiber.owner._run  # noqa: SLF001 - the helper is the author's face of the run
+        own_id = run.next_id("activity")
+        value = self._pack(args, kwargs)
+        text = None if value is None else JSON.encode(value, "the input of activity", self.name)
+        type_ = {"name": self.name, "version": self.version}
+
+        def decide(attempt_id: str) -> swf.Decision:
+            return swf.schedule_activity_task(attempt_id, self.name, self.version, input=text, **self._asked)
+
+        future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decide(own_id))
+        if self.retry is not None:
+            future.attempts = Attempts(self.retry, own_id, decide, run.seconds())
         return future
+
+    def options(
+        self,
+        *,
+        start_to_close: Duration = None,
+        schedule_to_start: Duration = None,
+        schedule_to_close: Duration = None,
+        heartbeat: Duration = None,
+        retry: RetryPolicy | None = None,
+        task_list: str | None = None,
+        priority: int | None = None,
+    ) -> "Activity[P, R]":
+        """
+        Return a copy with other settings, for one call: ``charge.options(retry=...)(order)``.
+
+        Args:
+            start_to_close, schedule_to_start, schedule_to_close, heartbeat: in seconds; None: as they are.
+            retry: when to try again; None: as it is.
+            task_list: the list its workers poll; None: as it is.
+            priority: an int32, higher comes first; None: as it is.
+
+        Raises:
+            ValueError: a timeout is not a duration.
+        """
+        copy = Activity(self.function, self.name, self.version, self.registration)
+        copy.retry = self.retry if retry is None else retry
+        given = {
+            "start_to_close_timeout": duration(start_to_close, "start_to_close"),
+            "schedule_to_start_timeout": duration(schedule_to_start, "schedule_to_start"),
+            "schedule_to_close_timeout": duration(schedule_to_close, "schedule_to_close"),
+            "heartbeat_timeout": duration(heartbeat, "heartbeat"),
+            "task_list": task_list,
+            "task_priority": None if priority is None else str(priority),
+        }
+        copy._asked = {**self._asked, **{name: value for name, value in given.items() if value is not None}}
+        return copy
 
     def execute(self, input: str | None) -> str:
         """
@@ -121,6 +176,9 @@ def activity(
     schedule_to_start: Duration = None,
     schedule_to_close: Duration = None,
     heartbeat: Duration = None,
+    retry: RetryPolicy | None = None,
+    task_list: str | None = None,
+    priority: int | None = None,
 ) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
 def activity(
     name: Any = None,
@@ -130,6 +188,9 @@ def activity(
     schedule_to_start: Duration = None,
     schedule_to_close: Duration = None,
     heartbeat: Duration = None,
+    retry: RetryPolicy | None = None,
+    task_list: str | None = None,
+    priority: int | None = None,
 ) -> Any:
     """
     Make a function an activity type.
@@ -139,6 +200,9 @@ def activity(
         version: the type's version.
         start_to_close, schedule_to_start, schedule_to_close, heartbeat: the type's default timeouts, in seconds or as a
             timedelta, rounded up; None: no such timeout (SWF's ``NONE``).
+        retry: when a workflow asks for it again after a failure; None: never.
+        task_list: the list its workers poll; None: that of whoever registers it.
+        priority: an int32; higher comes first.
 
     Raises:
         ValueError: a timeout is negative, not finite or over a year.
@@ -147,15 +211,22 @@ def activity(
     Source:
         SWF API Reference, RegisterActivityType.
     """
-    registration = {
+    registration: dict[str, Any] = {
         "defaultTaskStartToCloseTimeout": duration(start_to_close, "start_to_close", default="NONE"),
         "defaultTaskScheduleToStartTimeout": duration(schedule_to_start, "schedule_to_start", default="NONE"),
         "defaultTaskScheduleToCloseTimeout": duration(schedule_to_close, "schedule_to_close", default="NONE"),
         "defaultTaskHeartbeatTimeout": duration(heartbeat, "heartbeat", default="NONE"),
     }
 
+    if task_list is not None:
+        registration["defaultTaskList"] = {"name": task_list}
+    if priority is not None:
+        registration["defaultTaskPriority"] = str(priority)
+
     def define(function: Callable[P, R]) -> Activity[P, R]:
         own_name = name if isinstance(name, str) else function.__name__
-        return Activity(function, own_name, version, registration)
+        made = Activity(function, own_name, version, registration)
+        made.retry = retry
+        return made
 
     return define(name) if callable(name) else define

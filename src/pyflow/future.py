@@ -5,7 +5,8 @@ A future settles when its run applies the event that answers it; a wait parks th
 something settled never switches (contract 2), and only a wait lets history advance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from .converter import JSON
@@ -14,6 +15,7 @@ from .exceptions import (
     InvocationException,
     InvocationFailedException,
     InvocationTimedOutException,
+    WaitTimedOutException,
 )
 from .replay.invocations import Failure, Invocation
 from .replay.tables import Kind, State
@@ -41,7 +43,7 @@ class Host(Protocol):
     def batch(self) -> int:
         """The number of the batch applied last."""
 
-    def enter(self) -> None:
+    def enter(self) -> Any:
         """Raise NotInWorkflowException unless this run's own fiber is calling."""
 
     def park(self, wait: "Wait") -> None:
@@ -50,21 +52,32 @@ class Host(Protocol):
     def wake(self, wait: "Wait", event_id: int) -> None:
         """Make the fiber of a wait ready."""
 
+    def start_timeout(self, seconds: float | timedelta) -> "Future[None]":
+        """Start a timer with an id ``timeoutN``."""
+
+    def cancel_timer(self, future: Any) -> None:
+        """Take back a timer that the engine no longer needs."""
+
+    def cancel(self, future: Any, *, wait: bool) -> None:
+        """Cancel what a future stands for."""
+
 
 class Wait:
     """
     What a parked fiber waits for: so many futures to settle, or the timer beside them.
 
-    ``missing`` counts those still to come, None: only the code can tell, and is woken at every batch to look; ``fiber``
-    is set by the run that parks it.
+    ``missing`` counts those still to come, None: only the code can tell, and is woken at every batch to look. ``what`` is for
+    people: futures, or a text. ``strand`` is set by the run that parks it; ``error`` by what made the wait pointless.
     """
 
-    __slots__ = ("fiber", "missing", "timer")
+    __slots__ = ("error", "missing", "strand", "timer", "what")
 
-    def __init__(self, missing: int | None = 1, timer: "Future[Any] | None" = None) -> None:
+    def __init__(self, missing: int | None = 1, timer: "Future[Any] | None" = None, what: Any = None) -> None:
         self.missing = missing
         self.timer = timer
-        self.fiber: Any = None
+        self.what = what
+        self.strand: Any = None
+        self.error: Exception | None = None
 
 
 class Future(Generic[T_co]):
@@ -81,6 +94,7 @@ class Future(Generic[T_co]):
     _value: Any = None
     _waits: tuple[Wait, ...] = ()
     _host: Host  # set by those that a run settles; the constructor is left to subclasses, as 2.0.0 left it
+    _on_settled: Callable[[int], None] | None = None
 
     @property
     def done(self) -> bool:
@@ -98,34 +112,40 @@ class Future(Generic[T_co]):
         return self._state is not None and self._state is not State.SUCCEEDED
 
     @property
-    def exception(self) -> InvocationException | None:
+    def exception(self) -> BaseException | None:
         """What ``result`` raises, as a new object each time; None unless ``failed``."""
         if not self.failed:
             return None
-        failure = self._failure or Failure()
-        if self._state is State.TIMED_OUT:
-            return InvocationTimedOutException(
-                f"InvocationStep {self._who()!r} timed out", failure.details, timeout_type=failure.timeout_type
-            )
-        kind = InvocationCanceledException if self._state is State.CANCELED else InvocationFailedException
-        return kind(failure.reason, failure.details, cause=failure.cause)
+        assert self._state is not None
+        return exception_of(self._state, self._failure, self._who())
 
-    def result(self) -> T_co:
+    def result(self, *, timeout: float | timedelta | None = None) -> T_co:
         """
         Wait until it is done and give the result.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
 
         Returns:
             What the other side returned, decoded from JSON.
 
         Raises:
             InvocationTimedOutException, InvocationFailedException, InvocationCanceledException: it did not succeed.
+            WaitTimedOutException: it was not done in time; it goes on.
             WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
             NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            With a timeout and if it must wait: a timer, id ``timeoutN`` in call order.
         """
         if self._state is None:
-            wait = Wait()
-            self._waits += (wait,)
-            self._host.park(wait)
+            if timeout is None:
+                wait = Wait(1, None, self)
+                self._waits += (wait,)
+                self._host.park(wait)
+            else:
+                self._host.enter()
+                self._wait_at_most(timeout)
         else:
             self._host.enter()
         if self._state is _SUCCEEDED:
@@ -133,6 +153,51 @@ class Future(Generic[T_co]):
         error = self.exception
         assert error is not None
         raise error
+
+    def cancel(self, *, wait: bool = False) -> None:
+        """
+        Cancel what it stands for; nothing, if it is done.
+
+        A timer, an activity, a child workflow or a spawned function is asked to stop. A Lambda function, a signal and a recorded
+        value cannot be: they go on, and nobody waits for them any more.
+
+        Args:
+            wait: wait until the other side has acknowledged it, or ended in another way all the same. Otherwise the future is
+                canceled at once, whatever the other side does.
+
+        Raises:
+            NotInWorkflowException: called outside the workflow's own fiber.
+
+        Replay:
+            An activity: one decision, ``RequestCancelActivityTask``; a timer: ``CancelTimer``; a child:
+            ``RequestCancelExternalWorkflowExecution``, ``cancelN`` in its control. None for what was never sent.
+        """
+        self._host.enter()
+        if self._state is not None:
+            return
+        self._host.cancel(self, wait=wait)
+        if self._state is None:
+            acknowledgement = Wait(1, None, self)
+            self._waits += (acknowledgement,)
+            self._host.park(acknowledgement)
+
+    def _cancel_now(self) -> None:
+        """Cancel it without waiting, from wherever in the run."""
+        if self._state is None:
+            self._host.cancel(self, wait=False)
+
+    def _wait_at_most(self, timeout: float | timedelta) -> None:
+        timer = self._host.start_timeout(timeout)
+        wait = Wait(1, timer, self)
+        self._waits += (wait,)
+        timer._waits += (wait,)
+        try:
+            self._host.park(wait)
+        finally:
+            if not timer.done:
+                self._host.cancel_timer(timer)
+        if self._state is None:
+            raise WaitTimedOutException(f"{self._who()} was not done within {timeout} seconds")
 
     def _settle(self, outcome: State, result: str | None, failure: Failure | None, order: int, event_id: int) -> None:
         """Take the outcome and wake who waits. ``order`` is this future's place among all settled ones of the run."""
@@ -146,6 +211,8 @@ class Future(Generic[T_co]):
             except ValueError as error:
                 self._state = State.FAILED
                 self._failure = Failure(self._undecodable(), str(error))
+        if self._on_settled is not None:
+            self._on_settled(event_id)
         waits, self._waits = self._waits, ()
         for wait in waits:
             assert wait.missing is not None
@@ -167,6 +234,8 @@ class Future(Generic[T_co]):
 
 class InvocationFuture(Future[T_co]):
     """The future of an invocation, which SWF knows by an id."""
+
+    attempts: Any = None
 
     def __init__(self, host: Host, invocation: Invocation) -> None:
         self._host = host
@@ -207,13 +276,17 @@ class WrappedFuture(Future[T_co]):
         return self._base.failed
 
     @property
-    def exception(self) -> InvocationException | None:
+    def exception(self) -> BaseException | None:
         """As the wrapped future."""
         return self._base.exception
 
-    def result(self) -> T_co:
+    def result(self, *, timeout: float | timedelta | None = None) -> T_co:
         """As the wrapped future."""
-        return self._base.result()
+        return self._base.result() if timeout is None else self._base.result(timeout=timeout)
+
+    def cancel(self, *, wait: bool = False) -> None:
+        """As the wrapped future."""
+        self._base.cancel(wait=wait)
 
 
 def flatten(futures: Iterable[Any]) -> list[Future[Any]]:
@@ -258,7 +331,7 @@ def wait_for(
     if missing > 0:
         if timer is not None and timer.done:
             return None
-        wait = Wait(missing, timer)
+        wait = Wait(missing, timer, futures)
         for future in open_ones if timer is None else [*open_ones, timer]:
             future._waits += (wait,)
         host.park(wait)
@@ -278,7 +351,7 @@ def _look_at_every_batch(
             return list(seen.values())
         if timer is not None and timer.done:
             return None
-        host.park(Wait(None))
+        host.park(Wait(None, None, futures))
 
 
 def _in_order(host: Host, futures: list[Future[Any]], since: int) -> list[Future[Any]]:
@@ -302,3 +375,14 @@ def _base(future: Future[Any]) -> Future[Any]:
         assert isinstance(future, WrappedFuture)
         future = future._base
     return future
+
+
+def exception_of(state: State, failure: Failure | None, who: str) -> InvocationException:
+    """Return the exception for an outcome that is no success."""
+    failure = failure or Failure()
+    if state is State.TIMED_OUT:
+        return InvocationTimedOutException(
+            f"InvocationStep {who!r} timed out", failure.details, timeout_type=failure.timeout_type
+        )
+    kind = InvocationCanceledException if state is State.CANCELED else InvocationFailedException
+    return kind(failure.reason, failure.details, cause=failure.cause)

@@ -1,31 +1,29 @@
 """
-One live run: the replayer, the fiber and the author's object. Batches in, decisions out.
+One live run: the replayer, the strands of code and the author's object. Batches in, decisions out.
 
 The decider, the tools over recorded histories and the tests all drive this one thing.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from heapq import heappop, heappush
-from traceback import StackSummary, TracebackException
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from ._fiber import PACKAGE, Fiber, FiberClosed, caller, current, getcurrent
-from .converter import DATA_MAX, JSON, REASON_MAX, cut
-from .exceptions import (
-    NotInWorkflowException,
-    PyflowException,
-    SerializationException,
-    WorkflowCanceledException,
-    WorkflowFailedException,
-)
-from .future import InvocationFuture, Wait
+from ._fiber import FiberClosed, caller, current, getcurrent
+from .chance import Chance
+from .closing import closing_decision, format_traceback
+from .converter import cut, duration
+from .exceptions import NotInWorkflowException, PyflowException, WorkflowCanceledException
+from .future import Future, InvocationFuture, Wait, exception_of
 from .replay.batches import Batch, split
-from .replay.invocations import Invocation, format_place
-from .replay.replayer import Drift, Recorded, Replayer, execution_context
+from .replay.invocations import Failure, Invocation, format_place
+from .replay.replayer import RETRY, Drift, Recorded, Replayer, execution_context
 from .replay.tables import Kind, State
+from .retry import Attempts
+from .signals import Inbox, call_handler, decode, handlers_of
+from .strands import Strand, Strands
 from .swf import decisions as swf
 from .swf.decisions import Decision
 from .workflow import Workflow, WorkflowInvocationHelper
@@ -33,6 +31,12 @@ from .workflow import Workflow, WorkflowInvocationHelper
 logger = logging.getLogger("pyflow")
 
 T = TypeVar("T")
+
+CONTEXT_MAX = 2_048
+"""Characters of the execution context, unless told otherwise; SWF takes 32,768."""
+
+HISTORY_WARNING = 10_000
+"""Events after which SWF's own advice is to keep histories shorter."""
 
 
 class Run:
@@ -53,6 +57,9 @@ class Run:
         is_of_2_0_0: code runs over a batch that pyflow 2.0.0 has decided.
         is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
         returned: ``run`` has returned or raised; no code runs any more.
+        status: what the author says of the run.
+        workflow: the author's object, once ``run`` has begun.
+        inbox: the signals that no handler takes.
     """
 
     def __init__(
@@ -66,18 +73,18 @@ class Run:
         self.is_of_2_0_0 = False
         self.is_unlike_2_0_0 = False
         self.returned = False
+        self.status: Any = None
+        self.workflow: Workflow | None = None
+        self.inbox = Inbox()
         self._legacy_child_ids = legacy_child_ids
         self._replayer = Replayer(run_id, locate=self.where)
-        self._main: Fiber | None = None
-        self._running: Fiber | None = None
-        self._is_outside = False
-        self._waiting: Wait | None = None
-        self._ready: list[tuple[int, int]] = []
+        self._strands = Strands()
+        self._helper = WorkflowInvocationHelper(self)
+        self._handlers = handlers_of(workflow_class)
+        self._patches: dict[str, bool] = {}
         self._cancel_noted = False
-        self._cancel_at: int | None = None
-        self._cancel_cause: str | None = None
-        self._counters: dict[str, int] = {}
         self._settled_count = 0
+        self._warned = False
 
     # -- history in, decisions out -------------------------------------------------------------------------------------
 
@@ -97,9 +104,9 @@ class Run:
         return self._replayer.batch
 
     @property
-    def lambda_role(self) -> str | None:
-        """The execution's Lambda role."""
-        return self._replayer.started.get("lambdaRole")
+    def started(self) -> dict[str, Any]:
+        """The attributes of WorkflowExecutionStarted."""
+        return self._replayer.started
 
     @property
     def drifts(self) -> list[Drift]:
@@ -118,6 +125,7 @@ class Run:
             HistoryException: the history is not sound; nothing has been applied if it shows before any batch.
             NondeterminismException: code and history do not fit.
             DeciderException: the run follows rules that this pyflow does not know.
+            PyflowException: SWF refuses to close the run for a reason that no repetition can mend.
         """
         batches = split(events, after=self.last_event_id, until=started_event_id)
         self._replayer.read_ahead(batches)
@@ -125,22 +133,29 @@ class Run:
         for batch in batches:
             self._apply(batch)
         if drifted == 0 and self.drifts:
-            drift = self.drifts[0]
+            self._log_drift(self.drifts[0])
+        if self.last_event_id >= HISTORY_WARNING and not self._warned:
+            self._warned = True
             logger.warning(
-                "%s of run %s: its %s is %r in history (event %d) and %r in the code at %s; %d more such differences",
-                drift.who,
+                "run %s of workflow id %r has %d events; SWF ends it at 25,000: continue as new",
                 self.run_id,
-                drift.what,
-                drift.recorded,
-                drift.event_id,
-                drift.asked,
-                format_place(drift.where),
-                len(self.drifts) - 1,
+                self.workflow_id,
+                self.last_event_id,
+            )
+        if self._replayer.close_refused is not None and started_event_id is not None:
+            raise PyflowException(
+                f"SWF refuses to close run {self.run_id} as its code asks: {self._replayer.close_refused}. Register what is "
+                f"missing, and it goes on by itself."
             )
 
     def read_ahead(self, events: Sequence[dict[str, Any]]) -> None:
         """Take the recorded values of a whole history, before any of it is applied: nothing of it is called again."""
         self._replayer.read_ahead(split(events))
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether history, as far as it is applied, holds a cancel request."""
+        return self._replayer.cancel_requested is not None
 
     def place_of(self, drift: Drift) -> str | None:
         """Return ``file:line in function`` of the code that asked for something else than history recorded."""
@@ -151,50 +166,65 @@ class Run:
         return self._replayer.decisions()
 
     def execution_context(self) -> str:
-        """Return the text for people and for later rules that goes with a response."""
-        where = self.where()
-        return execution_context(f"waiting at {where}" if where else "")
+        """Return the text for people and for later rules that goes with a response: where the code is blocked, and its status."""
+        lines: list[str] = []
+        if self.status is not None:
+            lines.append(f"status {json.dumps(self.status, default=repr)}")
+        for strand in self._strands:
+            if strand.wait is not None:
+                who = f"f{strand.number} " if strand.number else ""
+                innermost, *outer = [format_place(place) for place in strand.fiber.stack()] or ["pyflow"]
+                lines += [f"{who}waiting at {innermost}", f"  for {_told(strand.wait)}"]
+                lines += [f"  called at {place}" for place in outer]
+        return execution_context(cut("\n".join(lines), CONTEXT_MAX))
 
     def where(self) -> str | None:
-        """Return ``file:line in function`` of where the code is parked; None if it is not."""
-        return None if self._main is None else format_place(self._main.where())
+        """Return ``file:line in function`` of where the main code is parked; None if it is not."""
+        main = self._strands.main
+        return None if main is None else format_place(main.fiber.where())
 
     def close(self) -> None:
         """Let go of the code: its ``finally`` bodies run now, and nothing they ask reaches a service."""
-        if self._main is not None:
-            self._running = None
-            self._main.close()
+        self._strands.close()
 
     # -- what code asks ------------------------------------------------------------------------------------------------
 
-    def enter(self) -> None:
+    @property
+    def now(self) -> int:
+        """The id of the event that made the running code ready."""
+        return self._strands.now
+
+    def enter(self) -> Strand:
         """
         Check that this run's own code is calling, before anything is asked or awaited.
+
+        Returns:
+            The strand that is calling.
 
         Raises:
             NotInWorkflowException: it is not.
         """
-        if getcurrent() is self._running:
-            return
-        fiber = current()
-        if fiber is not None and fiber is self._main and fiber.closing:
+        strands = self._strands
+        if getcurrent() is strands.running:
+            return strands.current  # type: ignore[return-value] # they are set together
+        if strands.is_closing():
             raise FiberClosed
-        if self._is_outside and fiber is self._main and fiber is not None:
+        fiber = current()
+        if fiber is not None and strands.current is not None and fiber is strands.current.fiber:
             raise NotInWorkflowException(
                 "a function given to invoke_once may ask nothing of pyflow: it is not called again on replay"
             )
         raise NotInWorkflowException(
             f"this belongs to run {self.run_id} of {self.workflow_class.__qualname__}, and only the code of its run method can "
-            f"use it: not another thread, an activity, a signal handler, a finalizer or another run"
+            f"use it: not another thread, an activity, a signal handler of the process, a finalizer or another run"
         )
 
     def next_id(self, kind: str) -> str:
         """Return the next id of a kind (contract 3)."""
-        if getcurrent() is not self._running:
-            self.enter()
-        number = self._counters.get(kind, 0) + 1
-        self._counters[kind] = number
-        return f"{kind}{number}"
+        strand = self.enter()
+        counters = strand.counters
+        counters[kind] = number = counters.get(kind, 0) + 1
+        return f"{strand.prefix}{kind}{number}"
 
     def next_child_id(self) -> str:
         """Return the next child's workflow id (contract 3)."""
@@ -214,30 +244,124 @@ class Run:
         invocation = Invocation(kind, id, name, decision, caller(sys._getframe(2)))  # noqa: SLF001 - CPython's own name for it
         invocation.future = future = future_class(self, invocation)
         self._replayer.ask(invocation)
+        strand = self._strands.current
+        if strand is not None and strand.scopes:
+            strand.scopes[-1].add(future)
         return future
+
+    def start_timeout(self, seconds: float | timedelta) -> InvocationFuture[None]:
+        """Start the timer of a wait's or a scope's timeout."""
+        own_id = self.next_id("timeout")
+        seconds_text = duration(seconds, "a timeout")
+        if seconds_text is None:
+            raise ValueError("a timeout needs a number of seconds or a timedelta, not None")
+        return self.invoke(Kind.TIMER, own_id, None, swf.start_timer(own_id, seconds_text))
 
     def recorded(self, name: str) -> Recorded | None:
         """Return a recorded value that history holds already."""
         return self._replayer.recorded(name)
 
-    def settle_now(self, future: InvocationFuture[Any], result: str) -> None:
+    def settle_now(self, future: Future[Any], result: str | None, *, value: Any = None) -> None:
         """Settle a future whose result code has made itself, after the events of the batch (contract 4)."""
-        future.invocation.future = None
-        self._settled_count += 1
-        future._settle(State.SUCCEEDED, result, None, self._settled_count, self.last_event_id)  # noqa: SLF001 - a run settles
+        if isinstance(future, InvocationFuture):
+            future.invocation.future = None
+        future._value = value  # noqa: SLF001 - a run settles
+        self._settle(future, State.SUCCEEDED, result, None, self._strands.now)
+
+    def fail_now(self, future: "SpawnedFuture[Any]", error: BaseException) -> None:
+        """Settle a future of code of this run with what that code raised."""
+        future.error = error
+        self._settle(future, State.FAILED, None, Failure(type(error).__name__, str(error)), self._strands.now)
 
     def cancel_timer(self, future: InvocationFuture[Any]) -> None:
         """Take back a timer that the engine no longer needs."""
-        self.enter()
-        self._replayer.cancel_timer(future.invocation, optional=True)
+        if self._strands.is_closing():
+            raise FiberClosed
+        self._replayer.cancel(future.invocation, optional=True)
+
+    def cancel(self, future: Future[Any], *, wait: bool) -> None:
+        """
+        Cancel what a future stands for.
+
+        Args:
+            future: not done.
+            wait: leave it to the other side to settle it, where it can.
+        """
+        strand: Strand | None = getattr(future, "strand", None)
+        if strand is not None:
+            self.interrupt(
+                strand, self._strands.now, WorkflowCanceledException("this code was canceled by the run it is part of")
+            )
+        elif isinstance(future, InvocationFuture):
+            acknowledged = self._cancel_invocation(future)
+            if wait and acknowledged:
+                return
+        if strand is None or not wait:
+            if isinstance(future, InvocationFuture):
+                future.invocation.future = None
+            self._settle(future, State.CANCELED, None, Failure("canceled by the workflow"), self._strands.now)
+
+    def _cancel_invocation(self, future: InvocationFuture[Any]) -> bool:
+        """Ask for the cancel that SWF has for the kind; tell whether an acknowledgement will come."""
+        attempts = future.attempts
+        if attempts is not None and attempts.pause is not None:
+            self._replayer.cancel(attempts.pause, optional=True)
+            return False
+        invocation = future.invocation
+        if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
+            own_id = self._own_control("cancel")
+            decision = swf.request_cancel_external_workflow_execution(
+                invocation.id, run_id=invocation.child_run_id, control=own_id
+            )
+            self._replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, decision, invocation.where))
+            return True
+        self._replayer.cancel(invocation, optional=False)
+        return invocation.state in {State.CANCELING, State.CANCEL_REQUESTED} and invocation.kind is not Kind.TIMER
+
+    def _own_control(self, kind: str) -> str:
+        """Return the next id of a kind, for what a scope cancels too, where no code is running."""
+        strand = self._strands.current or self._strands.main
+        assert strand is not None
+        strand.counters[kind] = number = strand.counters.get(kind, 0) + 1
+        return f"{strand.prefix}{kind}{number}"
+
+    def interrupt(self, strand: Strand, event_id: int, error: WorkflowCanceledException) -> None:
+        """Raise something in a strand: at its wait, or at the next one that suspends."""
+        self._strands.interrupt(strand, event_id, error)
+
+    def spawn(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[T]:
+        """Queue a function as a further fiber of this run; nothing switches (contract 7)."""
+        spawner = self.enter()
+        future: SpawnedFuture[T] = SpawnedFuture()
+        future._host = self  # noqa: SLF001 - a run settles
+        future.strand = self._strands.start(
+            lambda: self._run_spawned(function, args, kwargs, future), self._helper, self._strands.now
+        )
+        if spawner.scopes:
+            spawner.scopes[-1].add(future)
+        return future
+
+    def _run_spawned(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], future: "SpawnedFuture[Any]"
+    ) -> None:
+        try:
+            value = function(*args, **kwargs)
+        except (KeyboardInterrupt, MemoryError, FiberClosed):
+            raise
+        except WorkflowCanceledException as error:
+            if not future.done:
+                self._settle(future, State.CANCELED, None, Failure("canceled", str(error)), self._strands.now)
+        except Exception as error:
+            if not future.done:
+                self.fail_now(future, error)
+        else:
+            if not future.done:
+                self.settle_now(future, None, value=value)
 
     def outside(self, function: Callable[[], T]) -> T:
         """Call something that may ask nothing of this run."""
-        fiber, self._running, self._is_outside = self._running, None, True
-        try:
-            return function()
-        finally:
-            self._running, self._is_outside = fiber, False
+        result: T = self._strands.outside(function)
+        return result
 
     def park(self, wait: Wait) -> None:
         """
@@ -246,139 +370,217 @@ class Run:
         Raises:
             WorkflowCanceledException: a cancel request is due (contract 7).
         """
-        if getcurrent() is not self._running:
+        if getcurrent() is not self._strands.running:
             self.enter()
-        if self._cancel_at is not None:
-            raise self._take_cancel()
-        wait.fiber = fiber = self._running
-        assert fiber is not None
-        self._waiting = wait
-        fiber.suspend()
+        self._strands.park(wait)
+
+    def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:
+        """Suspend the calling fiber until a predicate holds, or the wait is woken; raises what the predicate raised."""
+        self._strands.park_until(wait, predicate)
+        if wait.error is not None:
+            raise wait.error
 
     def wake(self, wait: Wait, event_id: int) -> None:
         """Make the fiber of a wait ready, in the order of the events that make fibers ready (contract 7)."""
-        if wait.fiber is not None:
-            wait.fiber = None
-            self._waiting = None
-            heappush(self._ready, (event_id, 0))
+        self._strands.wake(wait, event_id)
+
+    def patched(self, patch_id: str, *, deprecated: bool = False) -> bool:
+        """Tell whether this run takes the way of a patch, and record that it does; see ``self.swf.patched``."""
+        self.enter()
+        known = self._patches.get(patch_id)
+        if known is not None:
+            return known
+        name = f"pyflow.patch.{patch_id}"
+        in_history = self._replayer.recorded(name) is not None
+        takes_it = deprecated or in_history or not self.is_replaying
+        if in_history or (takes_it and not deprecated):
+            self._replayer.ask(Invocation(Kind.MARKER, name, None, swf.record_marker(name), caller(sys._getframe(2))))  # noqa: SLF001 - as in invoke
+        self._patches[patch_id] = takes_it
+        return takes_it
+
+    def chance(self) -> Chance:
+        """Return the calling fiber's stream of draws (contract 5)."""
+        strand = self.enter()
+        if strand.chance is None:
+            strand.chance = Chance(self.run_id, str(strand.number))
+        chance: Chance = strand.chance
+        return chance
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
     def _apply(self, batch: Batch) -> None:
-        for invocation in self._replayer.apply(batch):
-            future, invocation.future = (
-                invocation.future,
-                None,
-            )  # each of them knows the other: no rings for the collector
-            if future is not None:
-                self._settled_count += 1
-                future._settle(  # noqa: SLF001 - a run settles
-                    invocation.outcome,
-                    invocation.result,
-                    invocation.failure,
-                    self._settled_count,
-                    invocation.settled_at,
-                )
-        if batch.started_event_id is None or batch.time is None:
+        settled = self._replayer.apply(batch)
+        started = batch.started_event_id
+        if started is not None and batch.time is not None:
+            self.time = batch.time
+            self.is_replaying = started <= self._replayer.completed_up_to
+            self.is_of_2_0_0 = started <= self._replayer.of_2_0_0_up_to
+        for invocation in settled:
+            future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
+            if future is not None and not self._try_again(future, invocation):
+                self._settle(future, invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)
+        if started is None:
             return
-        self.time = batch.time
-        self.is_replaying = batch.started_event_id <= self._replayer.completed_up_to
-        self.is_of_2_0_0 = batch.started_event_id <= self._replayer.of_2_0_0_up_to
-        if self._replayer.cancel_requested is not None:
-            self._note_cancel_request()
-        if self._main is None:
-            self._main = Fiber(self._execute, WorkflowInvocationHelper(self))
-            heappush(self._ready, (1, 0))
-        if self._waiting is not None and self._waiting.missing is None:
-            self.wake(self._waiting, batch.started_event_id)
-        while self._ready:
-            event_id, _ = heappop(self._ready)
-            self._resume(event_id)
-        if self._cancel_at is not None and self._waiting is not None:
-            self._resume(self._cancel_at)
-
-    def _resume(self, event_id: int) -> None:
-        """Let the main fiber go on: it was made ready by that event."""
         if self.returned:
+            self._report_lost_signals()
             return
-        fiber = self._main
-        assert fiber is not None
-        error = None
-        if self._cancel_at is not None and self._cancel_at <= event_id:
-            error = self._take_cancel()
-            if self._waiting is not None:
-                self._waiting.fiber = None
-                self._waiting = None
-        self._running = fiber
-        try:
-            fiber.resume(error)
-        finally:
-            self._running = None
+        self._go_on(started)
 
-    def _note_cancel_request(self) -> None:
-        assert self._replayer.cancel_requested is not None
-        if not self._cancel_noted:
-            self._cancel_noted = True
-            self._cancel_at, self._cancel_cause = self._replayer.cancel_requested
+    def _go_on(self, started: int) -> None:
+        """Let code go on with what a batch has brought, until it waits for more."""
+        strands = self._strands
+        if strands.main is None:
+            strands.start(self._execute, self._helper, 1)
+        if self._replayer.signals:
+            self._deliver_signals()
+        if self._replayer.cancel_requested is not None and not self._cancel_noted:
+            self._request_cancel(*self._replayer.cancel_requested)
+        strands.wake_lookers(started)
+        strands.run_ready(started)
+        if self.returned:
+            strands.close()
 
-    def _take_cancel(self) -> WorkflowCanceledException:
-        self._cancel_at = None
-        return WorkflowCanceledException(self._cancel_cause)
+    def _settle(
+        self, future: Future[Any], outcome: Any, result: str | None, failure: Failure | None, event_id: Any
+    ) -> None:
+        self._settled_count += 1
+        future._settle(outcome, result, failure, self._settled_count, event_id)  # noqa: SLF001 - a run settles
+
+    def _request_cancel(self, event_id: int, cause: str | None) -> None:
+        self._cancel_noted = True
+        main = self._strands.main
+        if main is not None:
+            self.interrupt(main, event_id, WorkflowCanceledException(cause))
+
+    def _deliver_signals(self) -> None:
+        for event_id, name, text in self._replayer.signals:
+            handler = self._handlers.get(name)
+            if handler is None:
+                self.inbox.put(name, text, event_id, self._strands.wake)
+            else:
+                self._start_handler(handler, name, decode(text), event_id)
+
+    def _start_handler(self, handler: Callable[..., Any], name: str, value: Any, event_id: int) -> None:
+        def handle() -> None:
+            try:
+                call_handler(handler, self.workflow, value)
+            except WorkflowCanceledException:
+                pass
+            except Exception as error:
+                if not self.is_replaying:
+                    logger.error(  # noqa: TRY400 - the author's frames alone
+                        "the handler of signal %r failed in run %s, which goes on:\n%s",
+                        name,
+                        self.run_id,
+                        format_traceback(error),
+                    )
+
+        self._strands.start(handle, self._helper, event_id).handles = name
+
+    def _report_lost_signals(self) -> None:
+        """Say which signals came when ``run`` was over, or were never received: nobody will act on them."""
+        for _, name, _ in self._replayer.signals:
+            if not self.is_replaying:
+                logger.warning("signal %r came to run %s after its code had returned", name, self.run_id)
+
+    def _try_again(self, future: InvocationFuture[Any], invocation: Invocation) -> bool:
+        """Begin the pause before a further attempt, if the policy wants one; a changed policy governs only what is undecided."""
+        attempts = future.attempts
+        if attempts is None or self.returned or invocation.outcome is State.SUCCEEDED or invocation.outcome is None:
+            return False
+        attempt = attempts.number
+        timer_id = f"{RETRY}{attempts.first_id}.{attempt + 1}"
+        failure = exception_of(invocation.outcome, invocation.failure, invocation.id)
+        if self.is_replaying:
+            wanted = self._replayer.was_retried(timer_id)
+        else:
+            wanted = attempts.policy.wants(failure, attempt, self.seconds() - attempts.since_s)
+        if not wanted:
+            return False
+        pause_s = attempts.policy.pause_s(attempt, Chance(self.run_id, timer_id))
+        pause_text = duration(pause_s, "the pause before an attempt")
+        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(pause_text)), invocation.where)
+        paused = InvocationFuture[None](self, pause)
+        paused._on_settled = lambda _: self._next_attempt(future, attempts, invocation)  # noqa: SLF001 - nobody else waits for it
+        pause.future = paused
+        attempts.pause = pause
+        self._replayer.ask(pause)
+        return True
+
+    def _next_attempt(self, future: InvocationFuture[Any], attempts: Attempts, before: Invocation) -> None:
+        attempts.pause = None
+        attempts.number += 1
+        own_id = f"{attempts.first_id}.{attempts.number}"
+        invocation = Invocation(before.kind, own_id, before.name, attempts.decide(own_id), before.where)
+        invocation.future = future
+        future.invocation = invocation
+        self._replayer.ask(invocation)
+
+    def seconds(self) -> float:
+        """Return the time of the batch in seconds since the epoch."""
+        return self.time.timestamp() if isinstance(self.time, datetime) else self.time
 
     def _execute(self) -> None:
         """The body of the main fiber: the author's code, and the decision that closes the execution."""
-        decision = self._closing_decision()
+        workflow_type = (self.workflow_class.NAME, self.workflow_class.VERSION)
+        decision = closing_decision(
+            self._run_code, workflow_type, self._replayer.started.get("input"), quiet=self.is_replaying
+        )
         self.returned = True
+        left = self.inbox.left()
+        handling = sum(strand.handles is not None for strand in self._strands)
+        if (left or handling) and not self.is_replaying:
+            logger.warning(
+                "run %s ended; never received: %s; handlers of signals that had not finished: %d",
+                self.run_id,
+                left or "none",
+                handling,
+            )
         self._replayer.ask(Invocation(Kind.CLOSE, "", decision["decisionType"], decision))
 
-    def _closing_decision(self) -> Decision:
-        workflow_type = (self.workflow_class.NAME, self.workflow_class.VERSION)
-        fiber = current()
-        assert fiber is not None
-        try:
-            workflow_input = JSON.decode(self._replayer.started.get("input"))
-        except ValueError as error:
-            return swf.fail_workflow_execution(
-                reason="Invalid input to workflow", details=cut(f"The input is not JSON: {error}")
-            )
-        try:
-            result = self.workflow_class(fiber.owner).run(workflow_input)
-        except WorkflowFailedException as failure:
-            if not self.is_replaying:
-                logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
-            return swf.fail_workflow_execution(
-                reason=_prose(failure.reason, REASON_MAX), details=_prose(failure.details, DATA_MAX)
-            )
-        except WorkflowCanceledException as cancel:
-            return swf.cancel_workflow_execution(details=_prose(cancel.details, DATA_MAX))
-        except (KeyboardInterrupt, MemoryError, FiberClosed):
-            raise
-        except BaseException as error:
-            reason = f"Caught exception while executing workflow {workflow_type!r}"
-            if not self.is_replaying:
-                logger.exception(reason)
-            return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(format_traceback(error)))
-        try:
-            return swf.complete_workflow_execution(result=JSON.encode(result, "the result of the workflow"))
-        except SerializationException as error:
-            logger.error("workflow %r cannot close with its result: %s", workflow_type, error)  # noqa: TRY400 - said in full
-            return swf.fail_workflow_execution(reason=cut(str(error), REASON_MAX), details=cut(str(error)))
+    def _run_code(self, workflow_input: Any) -> Any:
+        self.workflow = self.workflow_class(self._helper)
+        return self.workflow.run(workflow_input)
+
+    def _log_drift(self, drift: Drift) -> None:
+        logger.warning(
+            "%s of run %s: its %s is %r in history (event %d) and %r in the code at %s; %d more such differences",
+            drift.who,
+            self.run_id,
+            drift.what,
+            drift.recorded,
+            drift.event_id,
+            drift.asked,
+            format_place(drift.where),
+            len(self.drifts) - 1,
+        )
 
 
-def format_traceback(error: BaseException) -> str:
-    """Write an exception with its causes and the author's frames; pyflow's own are left out, unless there are no others."""
-    whole = TracebackException.from_exception(error)
-    report: TracebackException | None = whole
-    while report is not None:
-        own = [frame for frame in report.stack if not frame.filename.startswith(PACKAGE)]
-        report.stack = StackSummary.from_list(own or report.stack)
-        report = report.__cause__ or report.__context__
-    return "".join(whole.format())
+class SpawnedFuture(Future[T]):
+    """The future of a function that runs in a fiber of the same run; its result is the very object, its error the very error."""
+
+    strand: Strand | None = None
+    error: BaseException | None = None
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What the function raised; None unless ``failed``."""
+        return self.error if self.error is not None else super().exception
+
+    def _who(self) -> str:
+        return f"fiber {self.strand.number}" if self.strand is not None else "a fiber"
 
 
-def _prose(text: Any, length: int) -> str | None:
-    """Return a reason or details as SWF takes them: whatever an author gave, as text, cut to the length."""
-    return None if text is None else cut(text if isinstance(text, str) else repr(text), length)
+def _told(wait: Wait | None) -> str:
+    """Say what a wait is for."""
+    if wait is None or wait.what is None:
+        return "something"
+    if isinstance(wait.what, str):
+        return wait.what
+    futures = wait.what if isinstance(wait.what, list) else [wait.what]
+    open_ones = [str(getattr(future, "invocation", None) or future._who()) for future in futures if not future.done]  # noqa: SLF001 - for people
+    more = f" and {len(open_ones) - 5} more" if len(open_ones) > 5 else ""
+    return ", ".join(open_ones[:5]) + more
 
 
 def register_options(workflow_class: type[Workflow]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .converter import DATA_MAX, JSON, cut, duration
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
 from .future import Future, InvocationFuture, flatten, wait_for
+from .language import Language
 from .replay.invocations import Failure
 from .replay.tables import Kind, State
 from .swf import decisions as swf
@@ -102,7 +103,7 @@ class Workflow:
         raise NotImplementedError(f"{type(self).__qualname__} has no run method")
 
 
-class WorkflowInvocationHelper:
+class WorkflowInvocationHelper(Language):
     """What a run offers its code, as ``self.swf``."""
 
     CHILD_POLICY_TERMINATE = "TERMINATE"
@@ -125,7 +126,7 @@ class WorkflowInvocationHelper:
     @property
     def lambda_role(self) -> str | None:
         """The IAM role of this execution's Lambda functions, or None."""
-        return self._run.lambda_role
+        return self._run.started.get("lambdaRole")
 
     @property
     def is_replaying(self) -> bool:
@@ -299,7 +300,7 @@ class WorkflowInvocationHelper:
         )
         if recorded is not None and recorded.with_signal:
             signal = swf.signal_external_workflow_execution(self.workflow_id, signal_id, run_id=self.run_id)
-            self._run.invoke(Kind.SIGNAL, signal_id, None, signal)
+            self._run.invoke(Kind.SIGNAL, signal_id, signal_id, signal)
         else:
             self._run.settle_now(future, details)
         return future

@@ -20,10 +20,7 @@ FRAME = {
     "WorkflowExecutionCancelRequested",
     "WorkflowExecutionTerminated",
     "WorkflowExecutionTimedOut",
-}
-OF_LATER_RELEASES = {
-    "ExternalWorkflowExecutionCancelRequested",
-    "RequestCancelExternalWorkflowExecutionFailed",
+    "ChildWorkflowExecutionStarted",
 }
 
 
@@ -52,7 +49,7 @@ def test_every_trigger_is_an_ask_or_an_event_of_swf():
 
 
 def test_every_event_type_of_swf_has_its_place():
-    placed = set(ANSWERS) | set(OUTCOMES) | SILENT | FRAME | OF_LATER_RELEASES
+    placed = set(ANSWERS) | set(OUTCOMES) | SILENT | FRAME
 
     assert set(EVENT_ATTRIBUTES) - placed == set()
     assert not set(ANSWERS) & (SILENT | FRAME)
@@ -262,6 +259,66 @@ def markers():
     yield ask, ends(recorded, own_signal, timer, failed)
 
 
+def canceled_activities():
+    def ask(self):
+        activity = self.swf.invoke_activity("f", "1")
+        self.swf.invoke_lambda("go", None).result()
+        activity.cancel(wait=True)
+        return self.swf.start_timer(9)
+
+    asked = [
+        RESPONSE,
+        "ActivityTaskScheduled activityId=activity1 activityType=f/1",
+        "LambdaFunctionScheduled id=lambda1 name=go",
+        "LambdaFunctionCompleted scheduledEventId=6 startedEventId=0",
+        "DecisionTaskScheduled",
+        "DecisionTaskStarted scheduledEventId=8",
+    ]
+    second = "DecisionTaskCompleted scheduledEventId=8 startedEventId=9"
+    refused = "RequestCancelActivityTaskFailed activityId=activity1 cause=OPERATION_NOT_PERMITTED"
+    yield ask, batch(*asked, second, refused, "DecisionTaskScheduled", "DecisionTaskStarted scheduledEventId=12")
+    for end in ("Completed", "Failed", "TimedOut", "Canceled"):
+        ended = f"ActivityTask{end} scheduledEventId=5 startedEventId=0"
+        requested = "ActivityTaskCancelRequested activityId=activity1"
+        yield (
+            ask,
+            batch(*asked, second, requested, ended, "DecisionTaskScheduled", "DecisionTaskStarted scheduledEventId=13"),
+        )
+        overtaken = "RequestCancelActivityTaskFailed activityId=activity1 cause=ACTIVITY_ID_UNKNOWN"
+        yield (
+            ask,
+            batch(*asked, ended, "DecisionTaskScheduled", second, overtaken, "DecisionTaskStarted scheduledEventId=11"),
+        )
+        timed_out = "DecisionTaskTimedOut scheduledEventId=8 startedEventId=9"
+        yield ask, batch(*asked, timed_out, ended, "DecisionTaskScheduled", "DecisionTaskStarted scheduledEventId=12")
+
+
+def withdrawn():
+    def ask(self):
+        for future in (
+            self.swf.invoke_lambda("f", None),
+            self.swf.invoke_activity("f", "1"),
+            self.swf.invoke_child_workflow("f", "1"),
+            self.swf.start_timer(5),
+        ):
+            future.cancel()
+        return self.swf.start_timer(9)
+
+    yield ask, ends("TimerStarted timerId=sleep2")
+
+
+def others():
+    cancel = lambda self: self.swf.external("x").cancel()
+    asked = "RequestCancelExternalWorkflowExecutionInitiated workflowId=x control=cancel1"
+    yield cancel, ends(asked, "ExternalWorkflowExecutionCancelRequested initiatedEventId=5")
+    unknown = "cause=UNKNOWN_EXTERNAL_WORKFLOW_EXECUTION"
+    yield cancel, ends(asked, f"RequestCancelExternalWorkflowExecutionFailed initiatedEventId=5 {unknown}")
+    signal = lambda self: self.swf.external("x").signal("s", 1)
+    asked = "SignalExternalWorkflowExecutionInitiated workflowId=x signalName=s input=1 control=signal1"
+    yield signal, ends(asked, "ExternalWorkflowExecutionSignaled initiatedEventId=5")
+    yield signal, ends(asked, f"SignalExternalWorkflowExecutionFailed initiatedEventId=5 {unknown}")
+
+
 def closes():
     def fails(self):
         raise pyflow.WorkflowFailedException("r", "d")
@@ -273,6 +330,7 @@ def closes():
         (lambda self: None, "Complete", "Completed"),
         (fails, "Fail", "Failed"),
         (cancels, "Cancel", "Canceled"),
+        (lambda self: self.swf.continue_as_new(), "ContinueAsNew", "ContinuedAsNew"),
     ):
         yield ask, ends(f"{decision}WorkflowExecutionFailed cause=UNHANDLED_DECISION")
         yield ask, batch(RESPONSE, f"WorkflowExecution{event}")
@@ -280,7 +338,18 @@ def closes():
 
 ALL = [
     pytest.param(ask, events, id=f"{kind.__name__}-{number}")
-    for kind in (lambdas, activities, timers, timed_waits, children, markers, closes)
+    for kind in (
+        lambdas,
+        activities,
+        canceled_activities,
+        withdrawn,
+        timers,
+        timed_waits,
+        children,
+        others,
+        markers,
+        closes,
+    )
     for number, (ask, events) in enumerate(kind())
 ]
 

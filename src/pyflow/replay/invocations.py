@@ -64,6 +64,7 @@ class Invocation:
         result: the text that SWF recorded, where it succeeded with one.
         failure: how it failed, where it did not succeed.
         settled_at: the id of the event that settled it.
+        child_run_id: the run id of a child, once it has started.
         future: who wants to know; replay only carries it.
     """
 
@@ -76,6 +77,7 @@ class Invocation:
     failure: Failure | None = None
     settled_at: int | None = None
     retries = 0
+    child_run_id: str | None = None
     future: Any = None
 
     def __init__(self, kind: Kind, id: str, name: Any, decision: Decision, where: Place | None = None) -> None:

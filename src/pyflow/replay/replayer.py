@@ -25,7 +25,7 @@ from pyflow.swf.model import DECISION_ATTRIBUTES
 from .batches import Batch
 from .invocations import Invocation, Place, format_place
 from .parking import PARK
-from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, REPEATING, SETTLED, Kind, State
+from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, REPEATING, TABLES, Kind, State
 
 RULES: Final = 1
 """The number of the replay rules that this code writes (contract 0)."""
@@ -33,6 +33,10 @@ RULES: Final = 1
 RULES_PREFIX: Final = "pyflow rules "
 RESERVED: Final = "pyflow."
 MORE: Final = "pyflow.more."
+RETRY: Final = "pyflow.retry."
+PATCH: Final = "pyflow.patch."
+MATCHED: Final = (RETRY, PATCH)
+"""Reserved ids that code asks for, by way of the engine, and that are matched as any other."""
 
 DECISIONS_MAX: Final = 100
 """Decisions in one response; AWS names no number, every framework for SWF keeps to this one."""
@@ -80,6 +84,8 @@ class Replayer:
         completed_up_to: the ``startedEventId`` of the last decision task known to be completed; 0 if none.
         of_2_0_0_up_to: the same of the last one that was completed without a rules number, as 2.0.0 did it.
         cancel_requested: ``(event id, cause)`` of the first cancel request, or None.
+        close_refused: why SWF refuses the closing decision, where no repetition can help; else None.
+        signals: ``(event id, name, input)`` of those that came with the batch applied last.
         started: the attributes of WorkflowExecutionStarted.
         drifts: what differed and does not matter for matching.
     """
@@ -92,6 +98,8 @@ class Replayer:
         self.completed_up_to = 0
         self.of_2_0_0_up_to = 0
         self.cancel_requested: tuple[int, str | None] | None = None
+        self.close_refused: str | None = None
+        self.signals: list[tuple[int, str, str | None]] = []
         self.started: dict[str, Any] = {}
         self.drifts: list[Drift] = []
         self._locate = locate
@@ -101,6 +109,8 @@ class Replayer:
         self._outbox: dict[_OutboxKey, Invocation] = {}
         self._begun: dict[int, Invocation] = {}
         self._recorded: dict[str, Recorded] = {}
+        self._retried: set[str] = set()
+        self._own_signals: set[str] = set()
         self._pointless: list[Invocation] = []
         self._withdrawn: dict[str, Invocation] = {}
         self._reserved_open: dict[int, str] = {}
@@ -119,32 +129,35 @@ class Replayer:
         self._has_returned |= invocation.kind is Kind.CLOSE
         invocation.order = self._asked
         invocation.owed_in = self.batch
-        # Children are matched without the run's prefix, which 2.0.0 did not write.
-        match_id = invocation.id.removeprefix(self.child_prefix) if invocation.kind is _CHILD else invocation.id
-        self._outbox[invocation.kind, match_id, False] = invocation
+        self._outbox[invocation.kind, self._match_id(invocation), False] = invocation
 
-    def cancel_timer(self, invocation: Invocation, *, optional: bool) -> None:
+    def cancel(self, invocation: Invocation, *, optional: bool) -> None:
         """
-        Take a timer back: unsent, it is never sent; open, its cancel is owed; settled, nothing.
+        Take something back: unsent, it is never sent; open, its cancel is owed if SWF has one; canceled or over, nothing.
 
         Args:
-            invocation: the timer.
+            invocation: what.
             optional: the engine does this by itself, and history may lack the event (contract 6).
         """
-        if invocation.state in SETTLED:
+        if (invocation.state, "cancel") not in TABLES[invocation.kind]:
             return
+        match_id = self._match_id(invocation)
         if invocation.step("cancel") is State.WITHDRAWN:
-            del self._outbox[Kind.TIMER, invocation.id, False]
+            del self._outbox[invocation.kind, match_id, False]
             if optional:
                 self._withdrawn[invocation.id] = invocation
             return
         invocation.cancel_optional = optional
         invocation.owed_in = self.batch
-        self._outbox[Kind.TIMER, invocation.id, True] = invocation
+        self._outbox[invocation.kind, match_id, True] = invocation
 
     def recorded(self, name: str) -> Recorded | None:
         """Return the recorded value of that name if the history given so far holds it anywhere."""
         return self._recorded.get(name)
+
+    def was_retried(self, timer_id: str) -> bool:
+        """Tell whether the history given so far holds the timer of a further attempt."""
+        return timer_id in self._retried
 
     # -- what history does --------------------------------------------------------------------------------------------
 
@@ -168,6 +181,8 @@ class Replayer:
                     self._recorded[name] = Recorded(attributes.get("details"), with_signal=False)
                 elif event_type == "SignalExternalWorkflowExecutionInitiated":
                     self._note_own_signal(attributes["signalName"])
+                elif event_type == "TimerStarted" and attributes["timerId"].startswith(RETRY):
+                    self._retried.add(attributes["timerId"])
 
     def apply(self, batch: Batch) -> list[Invocation]:
         """
@@ -183,6 +198,8 @@ class Replayer:
         self.batch += 1
         self._completed, self._answered = None, []
         self._has_more = self._is_parked = self._while_parked = False
+        if self.signals:
+            self.signals = []
         if self._reserved_open:
             # As of the DecisionTaskStarted: that is what whoever answered with nothing had seen.
             self._while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
@@ -235,6 +252,18 @@ class Replayer:
             event_id, _, _, attributes = event
             self.cancel_requested = (event_id, attributes.get("cause"))
 
+    def _on_signaled(self, event: HistoryEvent) -> None:
+        event_id, _, _, attributes = event
+        name = attributes["signalName"]
+        if name not in self._own_signals:
+            self.signals.append((event_id, name, attributes.get("input")))
+
+    def _on_child_started(self, event: HistoryEvent) -> None:
+        _, _, _, attributes = event
+        invocation = self._begun.get(attributes["initiatedEventId"])
+        if invocation is not None:
+            invocation.child_run_id = attributes.get("workflowExecution", {}).get("runId")
+
     def _on_completed(self, event: HistoryEvent) -> None:
         event_id, _, _, attributes = event
         started = attributes["startedEventId"]
@@ -246,7 +275,7 @@ class Replayer:
             )
         self._completed = event
 
-    def _on_answer(self, event: HistoryEvent) -> None:
+    def _on_answer(self, event: HistoryEvent) -> None:  # noqa: C901 - the one path that every decision passes
         event_id, event_type, _, attributes = event
         answer = ANSWERS[event_type]
         kind = answer.kind
@@ -255,12 +284,13 @@ class Replayer:
         if answer.id_in is None:
             name = CLOSES[event_type]
         else:
-            match_id = attributes[answer.id_in]
+            # 2.0.0's signal to itself has no control, but its name says which it is.
+            match_id = attributes.get(answer.id_in) or attributes["signalName"]
             name = attributes[answer.name_in] if answer.name_in is not None else None
             if kind is _CHILD:
                 match_id = match_id.removeprefix(self.child_prefix)
         invocation = self._outbox.pop((kind, match_id, answer.cancels), None)
-        if invocation is None and match_id.startswith(RESERVED):
+        if invocation is None and match_id.startswith(RESERVED) and not match_id.startswith(MATCHED):
             self._on_reserved(event, match_id)
             return
         if invocation is None or (name is not None and name != invocation.name):
@@ -281,6 +311,8 @@ class Replayer:
             return
         self._settle(invocation, state, event)
         if kind is Kind.CLOSE and state is _FAILED:
+            if attributes["cause"] != "UNHANDLED_DECISION":
+                self.close_refused = str(attributes["cause"])
             self._ask_again(invocation)
 
     def _mismatch(self, event: HistoryEvent, found: Invocation | None, match_id: str, name: Any) -> Invocation:
@@ -323,9 +355,9 @@ class Replayer:
         if state is _FAILED and not self._has_returned and invocation.wants_retry(attributes):
             self._ask_again(invocation)
             return
-        if state is _FIRED_WHILE_CANCELING:
+        if state is _CLOSED_WHILE_CANCELING:
             self._pointless.append(invocation)
-            state = State.SUCCEEDED
+            state = TABLES[invocation.kind][_OPEN, event_type]
         self._settle(invocation, state, event)
 
     def _on_child_start_failed(self, event: HistoryEvent) -> None:
@@ -396,7 +428,7 @@ class Replayer:
                         )
                     del self._outbox[key]
         for invocation in self._pointless:
-            self._outbox.pop((Kind.TIMER, invocation.id, True), None)
+            self._outbox.pop((invocation.kind, invocation.id, True), None)
         self._pointless.clear()
 
     def _stays_owed(self, left: list[Invocation]) -> bool:
@@ -424,6 +456,8 @@ class Replayer:
     def _note_difference(self, invocation: Invocation, event: HistoryEvent, what: str, asked: Any) -> None:
         event_id, event_type, _, recorded = event
         held = recorded.get(what)
+        if invocation.id.startswith(RETRY):
+            return  # a changed policy governs only the attempts to come
         if event_type in REPEATING and not (what in _JSON and _same_json(asked, held)):
             self.drifts.append(Drift(event_id, str(invocation), what, held, asked, invocation.where))
 
@@ -431,6 +465,11 @@ class Replayer:
         name = signal_name.replace("invoke_once_signal", "invoke_once", 1)
         if name != signal_name and name in self._recorded:
             self._recorded[name] = self._recorded[name]._replace(with_signal=True)
+            self._own_signals.add(signal_name)
+
+    def _match_id(self, invocation: Invocation) -> str:
+        """Children are matched without the run's prefix, which 2.0.0 did not write."""
+        return invocation.id.removeprefix(self.child_prefix) if invocation.kind is _CHILD else invocation.id
 
     def _is_of_2_0_0(self) -> bool:
         """Tell whether the response in this batch was sent without a rules number."""
@@ -454,7 +493,7 @@ class Replayer:
 # A global costs a tenth of what a member costs that is looked up on its enum: only where every event passes.
 _CHILD = Kind.CHILD
 _OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
-_FIRED_WHILE_CANCELING = State.FIRED_WHILE_CANCELING
+_CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
 
 _JSON = frozenset({"input", "result"})
 
@@ -466,6 +505,8 @@ _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
     "CancelWorkflowExecutionFailed": Replayer._on_refused_close,
     "WorkflowExecutionStarted": Replayer._on_started,
     "WorkflowExecutionCancelRequested": Replayer._on_cancel_requested,
+    "WorkflowExecutionSignaled": Replayer._on_signaled,
+    "ChildWorkflowExecutionStarted": Replayer._on_child_started,
     "DecisionTaskCompleted": Replayer._on_completed,
 }
 
@@ -493,7 +534,9 @@ def _rules_of(completed: dict[str, Any]) -> int:
 
 
 def _decision(key: _OutboxKey, invocation: Invocation) -> Decision:
-    return swf.cancel_timer(invocation.id) if key[2] else invocation.decision
+    if not key[2]:
+        return invocation.decision
+    return swf.cancel_timer(invocation.id) if key[0] is Kind.TIMER else swf.request_cancel_activity_task(invocation.id)
 
 
 def _fitting(owed: list[Decision]) -> int:

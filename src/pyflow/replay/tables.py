@@ -5,8 +5,9 @@ A trigger is an author's ask (``cancel``), the engine's (``retry``), or an SWF e
 ``*Started`` events are facts, not states, and stand in no transition table. What a state brings about is in
 ``invocations.py``.
 
-What is not tidy: TimerFired may overtake a cancel that was already sent. The timer is then fired, and CancelTimerFailed may
-or may not follow, for nobody can tell yet whether the response with the cancel arrived (FIRED_WHILE_CANCELING).
+What is not tidy: the end may overtake a cancel that was already sent. The thing has then ended as if nobody had canceled, and
+CancelTimerFailed or RequestCancelActivityTaskFailed may or may not follow, for nobody can tell yet whether the response with
+the cancel arrived (CLOSED_WHILE_CANCELING).
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Kind(StrEnum):
     CHILD = "child workflow"
     MARKER = "recorded value"
     SIGNAL = "signal"
+    CANCEL = "cancel request"
     CLOSE = "close"
 
 
@@ -32,7 +34,9 @@ class State(StrEnum):
     REQUESTED = "requested"  # a decision is owed
     OPEN = "open"  # SWF has recorded it
     CANCELING = "canceling"  # a cancel is owed
-    FIRED_WHILE_CANCELING = "fired while canceling"
+    CANCEL_REQUESTED = "cancel requested"  # SWF has recorded the cancel; who does the work may hear of it
+    CLOSED_WHILE_CANCELING = "closed while canceling"
+    CLOSED = "closed"  # the same, and the cancel has come to nothing
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed out"
@@ -50,6 +54,7 @@ _LAMBDA: Final[Table] = {
     (State.OPEN, "LambdaFunctionTimedOut"): State.TIMED_OUT,
     (State.OPEN, "StartLambdaFunctionFailed"): State.FAILED,
     (State.FAILED, "retry"): State.REQUESTED,
+    (State.REQUESTED, "cancel"): State.WITHDRAWN,
 }
 
 _ACTIVITY: Final[Table] = {
@@ -59,6 +64,19 @@ _ACTIVITY: Final[Table] = {
     (State.OPEN, "ActivityTaskFailed"): State.FAILED,
     (State.OPEN, "ActivityTaskTimedOut"): State.TIMED_OUT,
     (State.OPEN, "ActivityTaskCanceled"): State.CANCELED,
+    (State.REQUESTED, "cancel"): State.WITHDRAWN,
+    (State.OPEN, "cancel"): State.CANCELING,
+    (State.CANCELING, "ActivityTaskCancelRequested"): State.CANCEL_REQUESTED,
+    (State.CANCELING, "RequestCancelActivityTaskFailed"): State.OPEN,
+    (State.CANCELING, "ActivityTaskCompleted"): State.CLOSED_WHILE_CANCELING,
+    (State.CANCELING, "ActivityTaskFailed"): State.CLOSED_WHILE_CANCELING,
+    (State.CANCELING, "ActivityTaskTimedOut"): State.CLOSED_WHILE_CANCELING,
+    (State.CANCELING, "ActivityTaskCanceled"): State.CLOSED_WHILE_CANCELING,
+    (State.CLOSED_WHILE_CANCELING, "RequestCancelActivityTaskFailed"): State.CLOSED,
+    (State.CANCEL_REQUESTED, "ActivityTaskCompleted"): State.SUCCEEDED,
+    (State.CANCEL_REQUESTED, "ActivityTaskFailed"): State.FAILED,
+    (State.CANCEL_REQUESTED, "ActivityTaskTimedOut"): State.TIMED_OUT,
+    (State.CANCEL_REQUESTED, "ActivityTaskCanceled"): State.CANCELED,
 }
 
 _TIMER: Final[Table] = {
@@ -71,8 +89,8 @@ _TIMER: Final[Table] = {
     (State.OPEN, "cancel"): State.CANCELING,
     (State.CANCELING, "TimerCanceled"): State.CANCELED,
     (State.CANCELING, "CancelTimerFailed"): State.OPEN,
-    (State.CANCELING, "TimerFired"): State.FIRED_WHILE_CANCELING,
-    (State.FIRED_WHILE_CANCELING, "CancelTimerFailed"): State.SUCCEEDED,
+    (State.CANCELING, "TimerFired"): State.CLOSED_WHILE_CANCELING,
+    (State.CLOSED_WHILE_CANCELING, "CancelTimerFailed"): State.CLOSED,
 }
 
 _CHILD: Final[Table] = {
@@ -84,6 +102,7 @@ _CHILD: Final[Table] = {
     (State.OPEN, "ChildWorkflowExecutionTimedOut"): State.TIMED_OUT,
     (State.OPEN, "ChildWorkflowExecutionCanceled"): State.CANCELED,
     (State.OPEN, "ChildWorkflowExecutionTerminated"): State.FAILED,
+    (State.REQUESTED, "cancel"): State.WITHDRAWN,
 }
 
 _MARKER: Final[Table] = {
@@ -97,11 +116,19 @@ _SIGNAL: Final[Table] = {
     (State.OPEN, "SignalExternalWorkflowExecutionFailed"): State.FAILED,
 }
 
+_CANCEL: Final[Table] = {
+    (State.REQUESTED, "RequestCancelExternalWorkflowExecutionInitiated"): State.OPEN,
+    (State.OPEN, "ExternalWorkflowExecutionCancelRequested"): State.SUCCEEDED,
+    (State.OPEN, "RequestCancelExternalWorkflowExecutionFailed"): State.FAILED,
+}
+
 _CLOSE: Final[Table] = {
     (State.REQUESTED, "WorkflowExecutionCompleted"): State.SUCCEEDED,
     (State.REQUESTED, "WorkflowExecutionFailed"): State.SUCCEEDED,
     (State.REQUESTED, "WorkflowExecutionCanceled"): State.SUCCEEDED,
+    (State.REQUESTED, "WorkflowExecutionContinuedAsNew"): State.SUCCEEDED,
     (State.REQUESTED, "CompleteWorkflowExecutionFailed"): State.FAILED,
+    (State.REQUESTED, "ContinueAsNewWorkflowExecutionFailed"): State.FAILED,
     (State.REQUESTED, "FailWorkflowExecutionFailed"): State.FAILED,
     (State.REQUESTED, "CancelWorkflowExecutionFailed"): State.FAILED,
     (State.FAILED, "retry"): State.REQUESTED,
@@ -114,6 +141,7 @@ TABLES: Final[dict[Kind, Table]] = {
     Kind.CHILD: _CHILD,
     Kind.MARKER: _MARKER,
     Kind.SIGNAL: _SIGNAL,
+    Kind.CANCEL: _CANCEL,
     Kind.CLOSE: _CLOSE,
 }
 
@@ -124,7 +152,8 @@ SETTLED: Final = frozenset(
         State.TIMED_OUT,
         State.CANCELED,
         State.WITHDRAWN,
-        State.FIRED_WHILE_CANCELING,
+        State.CLOSED_WHILE_CANCELING,
+        State.CLOSED,
     }
 )
 """The states in which an invocation has its outcome."""
@@ -160,8 +189,8 @@ ANSWERS: Final[dict[str, Answer]] = {
     "StartChildWorkflowExecutionFailed": Answer(Kind.CHILD, "workflowId", "workflowType"),
     "MarkerRecorded": Answer(Kind.MARKER, "markerName"),
     "RecordMarkerFailed": Answer(Kind.MARKER, "markerName"),
-    "SignalExternalWorkflowExecutionInitiated": Answer(Kind.SIGNAL, "signalName"),
-    "RequestCancelExternalWorkflowExecutionInitiated": Answer(Kind.SIGNAL, "workflowId", cancels=True),
+    "SignalExternalWorkflowExecutionInitiated": Answer(Kind.SIGNAL, "control", "signalName"),
+    "RequestCancelExternalWorkflowExecutionInitiated": Answer(Kind.CANCEL, "control", "workflowId"),
     "WorkflowExecutionCompleted": Answer(Kind.CLOSE, None),
     "WorkflowExecutionFailed": Answer(Kind.CLOSE, None),
     "WorkflowExecutionCanceled": Answer(Kind.CLOSE, None),
@@ -190,6 +219,8 @@ OUTCOMES: Final[dict[str, str]] = {
     "ChildWorkflowExecutionTerminated": "initiatedEventId",
     "ExternalWorkflowExecutionSignaled": "initiatedEventId",
     "SignalExternalWorkflowExecutionFailed": "initiatedEventId",
+    "ExternalWorkflowExecutionCancelRequested": "initiatedEventId",
+    "RequestCancelExternalWorkflowExecutionFailed": "initiatedEventId",
 }
 """The events that end an invocation, and the attribute that names the event which began it."""
 
@@ -238,7 +269,6 @@ SILENT: Final = frozenset(
         "DecisionTaskTimedOut",
         "LambdaFunctionStarted",
         "ActivityTaskStarted",
-        "ChildWorkflowExecutionStarted",
     }
 )
 """The events that say nothing to a replay: frames of decision tasks, and facts that change no state."""

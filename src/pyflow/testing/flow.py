@@ -164,7 +164,7 @@ class Flow:
             NondeterminismException: a replay does something else; both sides are named.
         """
         to_check = [
-            (execution.workflow.NAME, execution.workflow.VERSION, execution.workflow_id, execution.run_id)
+            (execution.workflow.NAME, execution.workflow.VERSION, execution.workflow_id, execution.first_run_id)
             for execution in self._executions
         ]
         while to_check:
@@ -174,6 +174,9 @@ class Flow:
             if workflow is not None:
                 check(workflow, workflow_id, run_id, events)
             for event in events:
+                if event["eventType"] == "WorkflowExecutionContinuedAsNew":
+                    following = attributes_of(event)
+                    to_check.append((*following["workflowType"].values(), workflow_id, following["newExecutionRunId"]))
                 if event["eventType"] == "ChildWorkflowExecutionStarted":
                     child = attributes_of(event)
                     to_check.append((*child["workflowType"].values(), *child["workflowExecution"].values()))
@@ -236,12 +239,16 @@ class Flow:
 
 
 class Execution:
-    """One execution under test: signal it, cancel it, ask for its result."""
+    """
+    One execution under test: signal it, cancel it, ask for its result.
+
+    ``run_id`` is that of the run it is in: it changes as the execution continues as new and ``result`` follows.
+    """
 
     def __init__(self, flow: Flow, workflow: type[Workflow], workflow_id: str, run_id: str) -> None:
         self.workflow = workflow
         self.workflow_id = workflow_id
-        self.run_id = run_id
+        self.run_id = self.first_run_id = run_id
         self._flow = flow
 
     @property
@@ -254,6 +261,13 @@ class Execution:
         """The event that closed it; None while it is open."""
         last = self.history[-1]
         return last if last["eventType"] in CLOSE_EVENTS else None
+
+    def _end(self) -> dict[str, Any] | None:
+        """The event that closed it for good: a run that continued as new goes on with its successor."""
+        while (closed := self.closed) is not None and closed["eventType"] == "WorkflowExecutionContinuedAsNew":
+            self.run_id = attributes_of(closed)["newExecutionRunId"]
+            self._flow.run_until_blocked()
+        return closed
 
     @property
     def waiting(self) -> str | None:
@@ -296,8 +310,8 @@ class Execution:
             PyflowException: it closed in another way, or nothing can ever happen to it any more.
         """
         self._flow.run_until_blocked()
-        while (closed := self.closed) is None:
-            if not self._flow.skip() and self.closed is None:
+        while (closed := self._end()) is None:
+            if not self._flow.skip() and self._end() is None:
                 raise PyflowException(
                     f"{self.workflow.__qualname__} is stuck: nothing is under way that could end its wait at "
                     f"{self.waiting or 'its start (no decision was made)'}"

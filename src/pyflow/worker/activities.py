@@ -88,8 +88,7 @@ class ActivityWorker:
                         domain=self._domain,
                         name=name,
                         version=version,
-                        defaultTaskList={"name": self._task_list},
-                        **activity.registration,
+                        **{"defaultTaskList": {"name": self._task_list}, **activity.registration},
                     )
             except ServiceFault as fault:
                 if fault.code != "TypeAlreadyExistsFault":

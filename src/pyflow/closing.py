@@ -1,0 +1,90 @@
+"""How an execution closes: what ``run`` gave or raised, as the one decision that says so."""
+
+import logging
+from collections.abc import Callable
+from traceback import StackSummary, TracebackException
+from typing import Any
+
+from ._fiber import PACKAGE, FiberClosed
+from .converter import DATA_MAX, JSON, REASON_MAX, cut
+from .exceptions import SerializationException, WorkflowCanceledException, WorkflowFailedException
+from .swf import decisions as swf
+from .swf.decisions import Decision
+
+logger = logging.getLogger("pyflow")
+
+
+class ContinueAsNew(BaseException):
+    """
+    Leaves ``run`` to continue as new. Not an error: let it pass.
+
+    If you see this in your own ``except`` clause: it is caught by ``except BaseException`` or a bare ``except``; write
+    ``except Exception`` instead, or raise it again.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        super().__init__("this run continues as new")
+
+
+def closing_decision(  # noqa: PLR0911 - one return for each way to end
+    code: Callable[[Any], Any], workflow_type: tuple[str | None, str], input_text: str | None, *, quiet: bool
+) -> Decision:
+    """
+    Run the author's code and return the decision that its end makes.
+
+    Args:
+        code: called with the decoded input.
+        workflow_type: for messages.
+        input_text: the execution's input.
+        quiet: log nothing of a failure: it was logged when it happened.
+
+    Raises:
+        KeyboardInterrupt, MemoryError, FiberClosed: not the workflow's end, but the process's.
+    """
+    try:
+        workflow_input = JSON.decode(input_text)
+    except ValueError as error:
+        return swf.fail_workflow_execution(
+            reason="Invalid input to workflow", details=cut(f"The input is not JSON: {error}")
+        )
+    try:
+        result = code(workflow_input)
+    except ContinueAsNew as following:
+        return following.decision
+    except WorkflowFailedException as failure:
+        if not quiet:
+            logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
+        return swf.fail_workflow_execution(
+            reason=_prose(failure.reason, REASON_MAX), details=_prose(failure.details, DATA_MAX)
+        )
+    except WorkflowCanceledException as cancel:
+        return swf.cancel_workflow_execution(details=_prose(cancel.details, DATA_MAX))
+    except (KeyboardInterrupt, MemoryError, FiberClosed):
+        raise
+    except BaseException as error:
+        reason = f"Caught exception while executing workflow {workflow_type!r}"
+        if not quiet:
+            logger.exception(reason)
+        return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(format_traceback(error)))
+    try:
+        return swf.complete_workflow_execution(result=JSON.encode(result, "the result of the workflow"))
+    except SerializationException as error:
+        logger.error("workflow %r cannot close with its result: %s", workflow_type, error)  # noqa: TRY400 - said in full
+        return swf.fail_workflow_execution(reason=cut(str(error), REASON_MAX), details=cut(str(error)))
+
+
+def format_traceback(error: BaseException) -> str:
+    """Write an exception with its causes and the author's frames; pyflow's own are left out, unless there are no others."""
+    whole = TracebackException.from_exception(error)
+    report: TracebackException | None = whole
+    while report is not None:
+        own = [frame for frame in report.stack if not frame.filename.startswith(PACKAGE)]
+        report.stack = StackSummary.from_list(own or report.stack)
+        report = report.__cause__ or report.__context__
+    return "".join(whole.format())
+
+
+def _prose(text: Any, length: int) -> str | None:
+    """Return a reason or details as SWF takes them: whatever an author gave, as text, cut to the length."""
+    return None if text is None else cut(text if isinstance(text, str) else repr(text), length)

@@ -1,0 +1,447 @@
+"""
+What a run can do beyond pyflow 2.0.0: children by class, signals, scopes, fibers of its own, continuing as new, replayed chance.
+
+``WorkflowInvocationHelper`` inherits all of it, so that authors find one thing: ``self.swf``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from uuid import UUID
+
+from .closing import ContinueAsNew
+from .converter import JSON, duration
+from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException
+from .future import Future, Wait, flatten, wait_for
+from .others import ChildHandle, ExternalWorkflow
+from .replay.tables import Kind
+from .retry import Attempts, RetryPolicy
+from .scopes import Scope, Shield
+from .swf import decisions as swf
+
+if TYPE_CHECKING:
+    from .chance import Chance
+    from .run import Run
+    from .workflow import Workflow
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Duration = float | str | timedelta | None
+
+HISTORY_BUDGET = 20_000
+"""Events after which a run is advised to continue as new; SWF ends it at 25,000."""
+
+
+class Language:
+    """The members of ``self.swf`` that 2.0.0 did not have."""
+
+    _run: Run
+
+    # -- other executions ----------------------------------------------------------------------------------------------
+
+    def child(self, workflow: type[Workflow], input: Any = None, **options: Any) -> Any:
+        """Start a child workflow execution and wait for its result; see ``start_child``."""
+        return self.start_child(workflow, input, **options).result()
+
+    def start_child(
+        self,
+        workflow: type[Workflow],
+        input: Any = None,
+        *,
+        workflow_id: str | None = None,
+        task_list: str | None = None,
+        child_policy: str | None = None,
+        lambda_role: str | None = None,
+        tags: Sequence[str] | None = None,
+        priority: int | None = None,
+        execution_start_to_close: Duration = None,
+        task_start_to_close: Duration = None,
+        retry: RetryPolicy | None = None,
+    ) -> ChildHandle[Any]:
+        """
+        Start a child workflow execution.
+
+        Args:
+            workflow: its class; only NAME and VERSION are used, so another process may run it.
+            input: a JSON value; None sends no input.
+            workflow_id: None makes up one that is unique.
+            task_list: the list its deciders poll; None: the type's default.
+            child_policy: what becomes of the child's own children if it is terminated or times out: a CHILD_POLICY constant;
+                None: the type's default.
+            lambda_role: None: this execution's.
+            tags: up to 5, of up to 256 characters.
+            priority: of its decision tasks, an int32; higher comes first.
+            execution_start_to_close, task_start_to_close: in seconds; None: the type's defaults.
+            retry: when to start it again after a failure; None: never.
+
+        Returns:
+            The future of its result, with ``signal``, ``cancel``, ``workflow_id`` and ``run_id``.
+
+        Raises:
+            SerializationException: the input is not JSON or over 32,768 characters.
+            ValueError: a timeout is not a duration, or the id begins with ``pyflow.``.
+            NotInWorkflowException: called outside the workflow's own fibers.
+
+        Replay:
+            One decision, ``StartChildWorkflowExecution``; workflow id ``<run id>.child_workflowN`` in call order.
+
+        Source:
+            SWF API Reference, StartChildWorkflowExecutionDecisionAttributes.
+        """
+        if workflow_id is not None and workflow_id.startswith("pyflow."):
+            raise ValueError(f"ids that begin with 'pyflow.' are pyflow's own: {workflow_id!r}")
+        own_id = self._run.next_child_id() if workflow_id is None else workflow_id
+        self._run.enter()
+        role = self._run.started.get("lambdaRole") if lambda_role is None else lambda_role
+        options: dict[str, Any] = {
+            "input": None if input is None else JSON.encode(input, "the input of child workflow", workflow.NAME),
+            "task_list": task_list,
+            "child_policy": child_policy,
+            "lambda_role": role,
+            "tag_list": None if tags is None else list(tags),
+            "task_priority": None if priority is None else str(priority),
+            "execution_start_to_close_timeout": duration(execution_start_to_close, "execution_start_to_close"),
+            "task_start_to_close_timeout": duration(task_start_to_close, "task_start_to_close"),
+        }
+
+        def decide(attempt_id: str) -> swf.Decision:
+            return swf.start_child_workflow_execution(attempt_id, str(workflow.NAME), workflow.VERSION, **options)
+
+        name = {"name": workflow.NAME, "version": workflow.VERSION}
+        handle = self._run.invoke(Kind.CHILD, own_id, name, decide(own_id), future_class=ChildHandle)
+        if retry is not None:
+            handle.attempts = Attempts(retry, own_id, decide, self._run.seconds())
+        assert isinstance(handle, ChildHandle)
+        return handle
+
+    def external(self, workflow_id: str, run_id: str | None = None) -> ExternalWorkflow:
+        """Return a handle on another execution of the domain, to signal it or ask it to cancel."""
+        return ExternalWorkflow(self._run, workflow_id, run_id)
+
+    # -- signals -------------------------------------------------------------------------------------------------------
+
+    def receive(self, signal_name: str, *, timeout: float | timedelta | None = None) -> Any:
+        """
+        Wait for the next signal of a name that no handler takes.
+
+        Signals are received in the order they came; none is lost while the run is open.
+
+        Args:
+            signal_name: the signal's.
+            timeout: seconds to wait at most; None: as long as it takes.
+
+        Returns:
+            Its value, decoded from JSON; a text that is not JSON as it is; None for a signal without input.
+
+        Raises:
+            WaitTimedOutException: none came in time.
+            WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
+            NotInWorkflowException: called outside the workflow's own fibers.
+
+        Replay:
+            With a timeout and if it must wait: a timer, id ``timeoutN`` in call order.
+        """
+        self._run.enter()
+        received = self._run.inbox.take(signal_name)
+        if not received:
+            timer = None if timeout is None else self._run.start_timeout(timeout)
+            wait = Wait(1, timer, f"signal {signal_name!r}")
+            if timer is not None:
+                timer._waits += (wait,)
+            received = self._run.inbox.wait(signal_name, wait)
+            self._park(wait, timer)
+        if not received:
+            raise WaitTimedOutException(f"no signal {signal_name!r} came within {timeout} seconds")
+        return received[0]
+
+    def wait_until(self, predicate: Callable[[], bool], *, timeout: float | timedelta | None = None) -> None:
+        """
+        Wait until a predicate holds.
+
+        Args:
+            predicate: asked after each step of the run's code; it may read what handlers and fibers change, and must ask
+                nothing of ``self.swf``.
+            timeout: seconds to wait at most; None: as long as it takes.
+
+        Raises:
+            WaitTimedOutException: it did not hold in time.
+            Exception: what the predicate raises.
+            WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
+            NotInWorkflowException: called outside the workflow's own fibers.
+
+        Replay:
+            With a timeout and if it must wait: a timer, id ``timeoutN`` in call order.
+        """
+        self._run.enter()
+        if predicate():
+            return
+        timer = None if timeout is None else self._run.start_timeout(timeout)
+        wait = Wait(1, timer, "a predicate")
+        if timer is not None:
+            timer._waits += (wait,)
+        try:
+            self._run.park_until(wait, predicate)
+        finally:
+            if timer is not None and not timer.done:
+                self._run.cancel_timer(timer)
+        if timer is not None and timer.done and not predicate():
+            raise WaitTimedOutException(f"the predicate did not hold within {timeout} seconds")
+
+    def _park(self, wait: Wait, timer: Any) -> None:
+        try:
+            self._run.park(wait)
+        finally:
+            if timer is not None and not timer.done:
+                self._run.cancel_timer(timer)
+
+    # -- fibers and scopes ---------------------------------------------------------------------------------------------
+
+    def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """
+        Run a function as a further fiber of this run.
+
+        It begins when the code that spawned it next waits; what it asks for has ids of its own.
+
+        Args:
+            function, args, kwargs: called in the fiber.
+
+        Returns:
+            A future of what it returns, the very object, or raises, the very exception.
+
+        Raises:
+            NotInWorkflowException: called outside the workflow's own fibers.
+
+        Replay:
+            No decision; ids inside begin with ``fN.``.
+        """
+        return self._run.spawn(function, args, kwargs)
+
+    def as_completed(self, *futures: Any) -> Iterator[Future[Any]]:
+        """
+        Yield futures as they are done, in the order in which they are done; waits at each step if none is.
+
+        Args:
+            futures: futures, and iterables of futures in any depth; each is yielded once.
+        """
+        left = flatten(futures)
+        while left:
+            self._run.enter()
+            for future in wait_for(self._run, left, all_of_them=False) or []:
+                left.remove(future)
+                yield future
+
+    def map(  # noqa: C901 - one loop: fill, wait, sort
+        self,
+        function: Callable[[Any], Any],
+        items: Iterable[Any],
+        *,
+        limit: int | None = None,
+        enough: int | None = None,
+    ) -> list[Any]:
+        """
+        Call a function for each item, several at a time, each call in a fiber of its own.
+
+        Args:
+            function: takes an item; may wait; a future that it returns is waited for.
+            items: any iterable.
+            limit: how many calls at once; None: all.
+            enough: return as soon as so many have succeeded, and cancel the rest; None: all must succeed.
+
+        Returns:
+            The results, in the order of the items; with ``enough``, of those that succeeded.
+
+        Raises:
+            ValueError: limit or enough is less than 1.
+            Exception: without ``enough``: what the first failing call raised; the rest is canceled.
+            InvocationFailedException: with ``enough``: too few can succeed any more.
+
+        Replay:
+            No decision of its own; ids inside begin with ``fN.``.
+        """
+        if (limit is not None and limit < 1) or (enough is not None and enough < 1):
+            raise ValueError(f"limit and enough are at least 1; limit={limit}, enough={enough}")
+        self._run.enter()
+        waiting = enumerate(items)
+        running: dict[Future[Any], int] = {}
+        done: dict[int, Any] = {}
+        failed = 0
+        try:
+            while True:
+                for index, item in waiting:
+                    running[self.spawn(_settled_call, function, item)] = index
+                    if limit is not None and len(running) >= limit:
+                        break
+                if not running or (enough is not None and len(done) >= enough):
+                    break
+                for future in wait_for(self._run, list(running), all_of_them=False) or []:
+                    index = running.pop(future)
+                    if future.succeeded:
+                        done[index] = future.result()
+                    elif enough is None:
+                        future.result()
+                    else:
+                        failed += 1
+        finally:
+            for future in running:
+                future._cancel_now()
+        if enough is not None and len(done) < enough:
+            raise InvocationFailedException(
+                "TooFewSucceeded", f"{len(done)} calls succeeded and {failed} failed; {enough} were asked for"
+            )
+        return [done[index] for index in sorted(done)]
+
+    def scope(self, *, timeout: float | timedelta | None = None) -> Scope:
+        """
+        Return a block that can be canceled as a whole: ``with self.swf.scope(timeout=60) as scope:``.
+
+        When its time is over, or ``scope.cancel()`` is called, what was asked for inside is canceled, and the code inside leaves
+        the block at its wait. ``scope.canceled`` tells afterwards.
+
+        Args:
+            timeout: seconds; None: only ``cancel`` ends it.
+
+        Replay:
+            With a timeout: a timer, id ``timeoutN`` in call order.
+        """
+        return Scope(self._run, timeout)
+
+    def shield(self) -> Shield:
+        """Return a block in which no cancel arrives from outside; what was held back is raised at the next wait after it."""
+        return Shield(self._run)
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody has asked this execution to cancel, as far as history is applied."""
+        return self._run.cancel_requested
+
+    # -- the run itself ------------------------------------------------------------------------------------------------
+
+    def continue_as_new(
+        self,
+        input: Any = None,
+        *,
+        version: str | None = None,
+        task_list: str | None = None,
+        child_policy: str | None = None,
+        lambda_role: str | None = None,
+        tags: Sequence[str] | None = None,
+        priority: int | None = None,
+        execution_start_to_close: Duration = None,
+        task_start_to_close: Duration = None,
+    ) -> NoReturn:
+        """
+        Close this run and start its successor, with the same workflow id and a fresh history.
+
+        What is not given is taken from this run. What is open ends with this run, but for its children.
+
+        Args:
+            input: the new run's; a JSON value; None sends no input.
+            version: the type's version; None: this one's.
+            task_list, child_policy, lambda_role, tags, priority, execution_start_to_close, task_start_to_close: as in
+                ``start_child``.
+
+        Raises:
+            PyflowException: called in another fiber than the main one.
+            SerializationException: the input is not JSON or over 32,768 characters.
+            NotInWorkflowException: called outside the workflow's own fibers.
+
+        Replay:
+            One closing decision, ``ContinueAsNewWorkflowExecution``.
+
+        Source:
+            SWF API Reference, ContinueAsNewWorkflowExecutionDecisionAttributes.
+        """
+        if self._run.enter().number != 0:
+            raise PyflowException("only the main fiber, that of run itself, can continue as new: return to it first")
+        mine = self._run.started
+        raise ContinueAsNew(
+            swf.continue_as_new_workflow_execution(
+                input=None if input is None else JSON.encode(input, "the input of the new run"),
+                workflow_type_version=version,
+                task_list=task_list or mine.get("taskList", {}).get("name"),
+                child_policy=child_policy or mine.get("childPolicy"),
+                lambda_role=lambda_role or mine.get("lambdaRole"),
+                tag_list=mine.get("tagList") if tags is None else list(tags),
+                task_priority=mine.get("taskPriority") if priority is None else str(priority),
+                execution_start_to_close_timeout=duration(
+                    execution_start_to_close,
+                    "execution_start_to_close",
+                    default=mine.get("executionStartToCloseTimeout"),
+                ),
+                task_start_to_close_timeout=duration(
+                    task_start_to_close, "task_start_to_close", default=mine.get("taskStartToCloseTimeout")
+                ),
+            )
+        )
+
+    @property
+    def history_length(self) -> int:
+        """How many events this run's history has, as far as it is applied."""
+        return self._run.last_event_id
+
+    @property
+    def should_continue_as_new(self) -> bool:
+        """Whether the history is so long that the run had better continue as new: from 20,000 events; SWF ends it at 25,000."""
+        return self._run.last_event_id >= HISTORY_BUDGET
+
+    def now(self) -> datetime:
+        """Return the time of the decision task, in UTC; the same as ``workflow_time``."""
+        return datetime.fromtimestamp(self._run.seconds(), UTC)
+
+    @property
+    def random(self) -> Chance:
+        """Draws that replay: a ``random.Random`` of the calling fiber's own."""
+        return self._run.chance()
+
+    def uuid4(self) -> UUID:
+        """Return a random UUID that replays."""
+        return self._run.chance().uuid4()
+
+    def patched(self, patch_id: str) -> bool:
+        """
+        Tell whether this run takes the new way of a change, so that open runs can go on with the old one.
+
+        ::
+
+            if self.swf.patched("charge twice"):
+                ...the new code...
+            else:
+                ...the old code...
+
+        True for runs that reach it for the first time; False for those that passed it before the change, for as long as they
+        live. Once no such run is open any more, replace the branch by ``deprecate_patch``.
+
+        Args:
+            patch_id: names the change; at most 243 characters.
+
+        Replay:
+            One decision, ``RecordMarker``, the first time; name ``pyflow.patch.ID``.
+        """
+        return self._run.patched(patch_id)
+
+    def deprecate_patch(self, patch_id: str) -> None:
+        """Say that all runs take the new way now, whether their history has the patch's marker or not."""
+        self._run.patched(patch_id, deprecated=True)
+
+    def set_status(self, value: Any) -> None:
+        """
+        Say how the run stands, for people: it goes into the execution context of the next response.
+
+        Args:
+            value: a JSON value; with the rest of the context cut to 2,048 characters.
+        """
+        self._run.enter()
+        self._run.status = value
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A logger of this workflow type."""
+        return logging.getLogger(f"pyflow.workflow.{self._run.workflow_class.__name__}")
+
+
+def _settled_call(function: Callable[[Any], Any], item: Any) -> Any:
+    result = function(item)
+    return result.result() if isinstance(result, Future) else result

@@ -1,0 +1,119 @@
+"""
+Retry policies: after which failures to try again, how long to wait, and when to stop.
+
+Source: AWS Architecture Blog, "Exponential Backoff And Jitter"; the policies of AWS Flow (ExponentialRetry).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .exceptions import InvocationCanceledException, InvocationException, InvocationTimedOutException
+
+Kinds = type[BaseException] | str | Sequence[type[BaseException] | str]
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """
+    When a failed activity, Lambda function or child workflow is asked for again.
+
+    The pause before attempt *a* is ``initial * factor ** (a - 2)`` seconds, at most ``max_interval``, less a random part of up to
+    ``jitter`` of it; an exception that carries ``retry_after`` (seconds) sets it itself.
+
+    Args:
+        initial: seconds before the second attempt.
+        factor: how much longer each pause is than the one before.
+        max_interval: the longest pause, in seconds.
+        jitter: 0 to 1.
+        max_attempts: how many attempts in all, the first included; None: no limit.
+        max_total: seconds from the first ask after which no further attempt begins; None: no limit.
+        retry_on: only these: exception classes of pyflow, names of the other side's exception types (the failure's reason),
+            or SWF's timeout types (``HEARTBEAT``, ...). None: all failures but cancels.
+        no_retry_on: never these; stronger than ``retry_on``.
+        when: asked last, with the exception; a pure function.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    initial: float = 1.0
+    factor: float = 2.0
+    max_interval: float = 100.0
+    jitter: float = 0.5
+    max_attempts: int | None = None
+    max_total: float | None = None
+    retry_on: Kinds | None = None
+    no_retry_on: Kinds | None = None
+    when: Callable[[InvocationException], bool] | None = None
+
+    def __post_init__(self) -> None:
+        if self.initial < 0 or self.max_interval < 0 or self.factor < 1 or not 0 <= self.jitter <= 1:
+            raise ValueError(
+                f"a retry policy needs initial >= 0, max_interval >= 0, factor >= 1 and jitter from 0 to 1; this is {self!r}"
+            )
+        if self.max_attempts is not None and self.max_attempts < 1:
+            raise ValueError(f"max_attempts counts the first attempt: at least 1, not {self.max_attempts}")
+
+    def wants(self, failure: InvocationException, attempt: int, elapsed_s: float) -> bool:
+        """
+        Tell whether to try again.
+
+        Args:
+            failure: how the attempt ended.
+            attempt: its number, from 1.
+            elapsed_s: seconds since the first ask.
+        """
+        if self.max_attempts is not None and attempt >= self.max_attempts:
+            return False
+        if self.max_total is not None and elapsed_s >= self.max_total:
+            return False
+        if self.no_retry_on is not None and _is_of(failure, self.no_retry_on):
+            return False
+        by_default = not isinstance(failure, InvocationCanceledException)
+        wanted = by_default if self.retry_on is None else _is_of(failure, self.retry_on)
+        return wanted and (self.when is None or self.when(failure))
+
+    def pause_s(self, attempt: int, chance: Any) -> float:
+        """
+        Return how long to wait after an attempt.
+
+        Args:
+            attempt: the number of the one that failed, from 1.
+            chance: draws the jitter.
+        """
+        full = min(self.max_interval, self.initial * self.factor ** min(attempt - 1, 64))
+        return float(full * (1 - self.jitter * chance.random()))
+
+
+def _is_of(failure: InvocationException, kinds: Kinds) -> bool:
+    for kind in [kinds] if isinstance(kinds, (type, str)) else kinds:
+        if isinstance(kind, str):
+            timeout = failure.timeout_type if isinstance(failure, InvocationTimedOutException) else None
+            if kind in {failure.reason, timeout, failure.cause}:
+                return True
+        elif isinstance(failure, kind) or failure.reason == kind.__name__:
+            return True
+    return False
+
+
+class Attempts:
+    """
+    The attempts of one invocation.
+
+    Attributes:
+        policy: what governs those that are not decided yet.
+        first_id: the id of the first attempt; later ones are ``first_id.2``, ...
+        decide: makes the decision that asks for an attempt, from its id.
+        since_s: when the first one was asked for, in seconds since the epoch.
+        number: of the attempt under way or over.
+        pause: the timer before the next one, while it runs.
+    """
+
+    def __init__(self, policy: RetryPolicy, first_id: str, decide: Callable[[str], Any], since_s: float) -> None:
+        self.policy = policy
+        self.first_id = first_id
+        self.decide = decide
+        self.since_s = since_s
+        self.number = 1
+        self.pause: Any = None

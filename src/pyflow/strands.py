@@ -1,0 +1,214 @@
+"""
+The fibers of one run, and the order in which they go on (contract 7).
+
+A *strand* is a fiber with what belongs to it: its number, its ids, what it waits for, the scopes it stands in. One queue
+holds the strands that are ready, by the id of the event that made each ready, then by number. An interrupt (a cancel
+request, a scope that is over) stands in the same queue: whichever of it and the end of the wait has the smaller event id wins,
+and one that came second is raised at the next wait that suspends.
+"""
+
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+from typing import Any
+
+from ._fiber import Fiber, current
+from .exceptions import WorkflowCanceledException
+from .future import Wait
+
+
+class Strand:
+    """
+    One fiber of a run.
+
+    Attributes:
+        number: 0 for the main one; spawned ones count from 1.
+        prefix: what its ids start with: nothing, or ``fN.``.
+        wait: what it waits for while it is parked.
+        handles: the name of the signal that it handles, or None.
+        scopes: the scopes and shields it stands in, outermost first.
+        interrupts: what is to be raised in it, in the order it came.
+    """
+
+    def __init__(self, number: int, function: Callable[[], None], owner: Any) -> None:
+        self.number = number
+        self.prefix = f"f{number}." if number else ""
+        self.fiber = Fiber(function, owner)
+        self.counters: dict[str, int] = {}
+        self.chance: Any = None
+        self.wait: Wait | None = None
+        self.handles: str | None = None
+        self.scopes: list[Any] = []
+        self.interrupts: list[WorkflowCanceledException] = []
+
+    def due(self) -> WorkflowCanceledException | None:
+        """Take out the first interrupt that no shield holds back."""
+        for index, error in enumerate(self.interrupts):
+            if not self._is_shielded(error):
+                return self.interrupts.pop(index)
+        return None
+
+    def _is_shielded(self, error: WorkflowCanceledException) -> bool:
+        """A shield holds back what comes from outside of it."""
+        for scope in reversed(self.scopes):
+            if scope is getattr(error, "scope", None):
+                return False
+            if scope.shields:
+                return True
+        return False
+
+
+class Strands:
+    """
+    All strands of a run, and the loop that lets them go on.
+
+    Attributes:
+        running: the fiber whose code is running; None between steps and while a recorded value is made.
+        current: its strand.
+        now: the id of the event that made it ready.
+    """
+
+    def __init__(self) -> None:
+        self.running: Fiber | None = None
+        self.current: Strand | None = None
+        self.now = 0
+        self._all: dict[int, Strand] = {}
+        self._started = 0
+        self._queued = 0
+        self._ready: list[tuple[int, int, int, Strand, Wait | WorkflowCanceledException | None]] = []
+        self._predicates: dict[Wait, Callable[[], bool]] = {}
+
+    def __iter__(self) -> Iterator[Strand]:
+        return iter(list(self._all.values()))
+
+    @property
+    def main(self) -> Strand | None:
+        """The strand of ``run`` itself."""
+        return self._all.get(0)
+
+    # -- what code does ------------------------------------------------------------------------------------------------
+
+    def start(self, function: Callable[[], None], owner: Any, event_id: int) -> Strand:
+        """Queue a new strand; it is made ready by that event and never switched to from here."""
+        strand = Strand(self._started, function, owner)
+        self._all[strand.number] = strand
+        self._started += 1
+        self._queue(event_id, strand, None)
+        return strand
+
+    def is_closing(self) -> bool:
+        """Tell whether one of these fibers is being closed and its code is calling."""
+        fiber = current()
+        return fiber is not None and fiber.closing and any(strand.fiber is fiber for strand in self._all.values())
+
+    def park(self, wait: Wait) -> None:
+        """
+        Suspend the running strand until the wait is woken.
+
+        Raises:
+            WorkflowCanceledException: an interrupt is due.
+        """
+        strand = self.current
+        assert strand is not None
+        if strand.interrupts:
+            error = strand.due()
+            if error is not None:
+                raise error
+        wait.strand = strand
+        strand.wait = wait
+        strand.fiber.suspend()
+
+    def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:
+        """Suspend the running strand until a predicate holds, or the wait is woken."""
+        self._predicates[wait] = predicate
+        try:
+            self.park(wait)
+        finally:
+            self._predicates.pop(wait, None)
+
+    # -- what makes ready ----------------------------------------------------------------------------------------------
+
+    def wake(self, wait: Wait, event_id: int) -> None:
+        """Make the strand of a wait ready, if it still waits for that."""
+        strand = wait.strand
+        if strand is not None and strand.wait is wait:
+            self._queue(event_id, strand, wait)
+
+    def wake_lookers(self, event_id: int) -> None:
+        """Make ready whoever waits for something that only the code itself can see."""
+        for strand in self._all.values():
+            if strand.wait is not None and strand.wait.missing is None:
+                self.wake(strand.wait, event_id)
+
+    def interrupt(self, strand: Strand, event_id: int, error: WorkflowCanceledException) -> None:
+        """Raise something in a strand: at its wait, or at the next one that suspends."""
+        strand.interrupts.append(error)
+        self._queue(event_id, strand, error)
+
+    def _queue(self, event_id: int, strand: Strand, why: Wait | WorkflowCanceledException | None) -> None:
+        self._queued += 1
+        heappush(self._ready, (event_id, strand.number, self._queued, strand, why))
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def run_ready(self, batch_event_id: int) -> None:
+        """Let strands go on until none is ready; predicates are tried after each step, and once before the first."""
+        self._try_predicates(batch_event_id)
+        while self._ready:
+            event_id, _, _, strand, why = heappop(self._ready)
+            error: BaseException | None = None
+            if isinstance(why, Wait):
+                if strand.wait is not why:
+                    continue
+            elif why is not None:
+                if strand.wait is None or why not in strand.interrupts:
+                    continue
+                error = strand.due()
+                if error is None:
+                    continue
+            strand.wait = None
+            self._step(event_id, strand, error)
+            if 0 not in self._all:
+                self._ready.clear()
+                return
+            self._try_predicates(event_id)
+
+    def _step(self, event_id: int, strand: Strand, error: BaseException | None) -> None:
+        self.now = event_id
+        self.current = strand
+        self.running = fiber = strand.fiber
+        try:
+            fiber.resume(error)
+        finally:
+            self.running = self.current = None
+            if fiber.dead:
+                del self._all[strand.number]
+
+    def _try_predicates(self, event_id: int) -> None:
+        for wait, predicate in list(self._predicates.items()):
+            strand = wait.strand
+            if strand is None or strand.wait is not wait:
+                continue
+            try:
+                holds = predicate()
+            except Exception as error:
+                del self._predicates[wait]
+                wait.error = error
+                holds = True
+            if holds:
+                self.wake(wait, event_id)
+
+    def outside(self, function: Callable[[], Any]) -> Any:
+        """Call something in the running fiber that may ask nothing of the run."""
+        fiber, self.running = self.running, None
+        try:
+            return function()
+        finally:
+            self.running = fiber
+
+    def close(self) -> None:
+        """Let go of all code, the youngest first."""
+        self.running = None
+        self._ready.clear()
+        for strand in reversed(list(self._all.values())):
+            strand.fiber.close()
+        self._all.clear()
