@@ -21,7 +21,7 @@ from .replay.batches import Batch, split
 from .replay.invocations import Failure, Invocation, format_place
 from .replay.replayer import RETRY, Drift, Recorded, Replayer, execution_context
 from .replay.tables import Kind, State
-from .retry import Attempts
+from .retry import THROTTLED, Attempts, is_throttled
 from .signals import Inbox, call_handler, decode, handlers_of
 from .strands import Strand, Strands
 from .swf import decisions as swf
@@ -484,22 +484,26 @@ class Run:
                 logger.warning("signal %r came to run %s after its code had returned", name, self.run_id)
 
     def _try_again(self, future: InvocationFuture[Any], invocation: Invocation) -> bool:
-        """Begin the pause before a further attempt, if the policy wants one; a changed policy governs only what is undecided."""
-        attempts = future.attempts
-        if attempts is None or self.returned or invocation.outcome is State.SUCCEEDED or invocation.outcome is None:
+        """Begin the pause before a further attempt, if one is wanted; a changed policy governs only what is undecided."""
+        if self.returned or invocation.outcome is State.SUCCEEDED or invocation.outcome is None:
             return False
-        attempt = attempts.number
-        timer_id = f"{RETRY}{attempts.first_id}.{attempt + 1}"
         failure = exception_of(invocation.outcome, invocation.failure, invocation.id)
+        attempts: Attempts | None = future.attempts
+        if attempts is None:
+            if not is_throttled(failure) or self._replayer.begun_by_2_0_0:
+                return False
+            attempts = future.attempts = Attempts(None, invocation.id, self.seconds())
+        policy = attempts.governing(failure)
+        timer_id = f"{RETRY}{attempts.first_id.removeprefix(self._replayer.child_prefix)}.{attempts.number + 1}"
         if self.is_replaying:
             wanted = self._replayer.was_retried(timer_id)
         else:
-            wanted = attempts.policy.wants(failure, attempt, self.seconds() - attempts.since_s)
+            wanted = policy is not None and policy.wants(failure, attempts.number, self.seconds() - attempts.since_s)
         if not wanted:
             return False
-        pause_s = attempts.policy.pause_s(attempt, Chance(self.run_id, timer_id))
-        pause_text = duration(pause_s, "the pause before an attempt")
-        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(pause_text)), invocation.where)
+        pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(self.run_id, timer_id))
+        text = duration(pause_s, "the pause before an attempt")
+        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(text)), invocation.where)
         paused = InvocationFuture[None](self, pause)
         paused._on_settled = lambda _: self._next_attempt(future, attempts, invocation)  # noqa: SLF001 - nobody else waits for it
         pause.future = paused
@@ -509,9 +513,12 @@ class Run:
 
     def _next_attempt(self, future: InvocationFuture[Any], attempts: Attempts, before: Invocation) -> None:
         attempts.pause = None
+        if future.done:
+            return
         attempts.number += 1
         own_id = f"{attempts.first_id}.{attempts.number}"
-        invocation = Invocation(before.kind, own_id, before.name, attempts.decide(own_id), before.where)
+        decision = swf.with_id(before.decision, own_id)
+        invocation = Invocation(before.kind, own_id, before.name, decision, before.where)
         invocation.future = future
         future.invocation = invocation
         self._replayer.ask(invocation)
