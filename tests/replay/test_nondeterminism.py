@@ -27,10 +27,10 @@ def ask(swf, step):
         return swf.invoke_lambda(*rest)
     if kind == "activity":
         name, input_arg = rest
-        return swf.invoke_activity(name, "1.0", input_arg)
+        return swf.invoke_activity(*name.split(), input_arg)
     if kind == "child":
         name, input_arg = rest
-        return swf.invoke_child_workflow(name, "1.0", input_arg)
+        return swf.invoke_child_workflow(*name.split(), input_arg)
     if kind == "timer":
         return swf.start_timer(*rest)
     return swf.invoke_once(lambda: rest)
@@ -54,13 +54,13 @@ END = "end"  # a step at which run returns
 
 MIXED = [
     ("lambda", "f", 1),
-    ("activity", "a", 1),
+    ("activity", "a 1.0", 1),
     ("timer", 5),
     ("recorded", "v"),
-    ("child", "c", 1),
+    ("child", "c 1.0", 1),
     ("lambda", "g", 2),
     ("timer", 7),
-    ("activity", "b", 2),
+    ("activity", "b 1.0", 2),
 ]
 ALIKE = [("lambda", "f", 1), ("lambda", "f", 2), ("lambda", "f", 3)]
 
@@ -140,9 +140,9 @@ def record(workflow_class):
 
 ADDED = [
     ("lambda", "new", 0),
-    ("activity", "new", 0),
+    ("activity", "new 1.0", 0),
     ("timer", 9),
-    ("child", "new", 0),
+    ("child", "new 1.0", 0),
     ("recorded", "new"),
     ("lambda", "f", 1),
     ("timer", 5),
@@ -159,7 +159,9 @@ def edits(steps):
         yield f"remove {kind} at {at}", [*before, *after]
         if kind != "timer" and kind != "recorded":
             name, input_arg = rest
-            yield f"rename {kind} at {at}", [*before, (kind, "renamed", input_arg), *after]
+            yield f"rename {kind} at {at}", [*before, (kind, f"re{name}", input_arg), *after]
+            if kind != "lambda":
+                yield f"other version of {kind} at {at}", [*before, (kind, f"{name}.1", input_arg), *after]
             yield f"other input of {kind} at {at}", [*before, (kind, name, {"other": 1}), *after]
             yield f"no input of {kind} at {at}", [*before, (kind, name, None), *after]
         if kind == "timer":
@@ -225,9 +227,10 @@ def asked(decisions):
             continue
         id_in = {"lambda": "id", "activity": "activityId", "timer": "timerId", "child": "workflowId"}
         number = int(re.search(r"\d+$", attributes[id_in.get(kind, "markerName")]).group())
-        of_type = attributes.get("activityType") or attributes.get("workflowType") or attributes
+        of_type = attributes.get("activityType") or attributes.get("workflowType")
+        name = f"{of_type['name']} {of_type['version']}" if of_type else attributes.get("name")
         duration = attributes.get("startToFireTimeout")
-        said[kind, number, of_type.get("name")] = json.loads(duration or attributes.get("input", "null"))
+        said[kind, number, name] = json.loads(duration or attributes.get("input", "null"))
     return said
 
 

@@ -409,9 +409,9 @@ class Replayer:
         it was all of the response, nothing of that batch was ever sent, as if the task had timed out.
         """
         _, event_type, *_ = event
-        close = self._outbox.get((Kind.CLOSE, "", False))
-        is_ours = close is not None and close.name == CLOSES[event_type]
-        if is_ours or self._answered or not self._is_of_2_0_0():
+        due = [(inv.kind, inv.name) for inv in self._outbox.values() if inv.owed_in < self.batch]
+        is_all = due == [(Kind.CLOSE, CLOSES[event_type])]
+        if is_all or self._answered or not self._is_of_2_0_0():
             self._on_answer(event)
         else:
             self._is_parked = True
