@@ -97,6 +97,19 @@ def _is_of(failure: InvocationException, kinds: Kinds) -> bool:
     return False
 
 
+NO_MORE = RetryPolicy(max_attempts=1)
+
+
+def renamed(decision: dict[str, Any], id: str) -> dict[str, Any]:
+    """Return the decision that asks for the same under another id: of an activity or a child workflow."""
+    return {
+        key: value
+        if isinstance(value, str)
+        else {**value, **{name: id for name in ("activityId", "workflowId") if name in value}}
+        for key, value in decision.items()
+    }
+
+
 class Attempts:
     """
     The attempts of one invocation.
