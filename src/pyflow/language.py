@@ -14,7 +14,7 @@ from uuid import UUID
 
 from .closing import ContinueAsNew
 from .converter import JSON, duration
-from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException
+from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException, WorkflowCanceledException
 from .future import Future, Wait, flatten, wait_for
 from .others import ChildHandle, ExternalWorkflow
 from .replay.tables import Kind
@@ -150,8 +150,16 @@ class Language:
             wait = Wait(1, timer, f"signal {signal_name!r}")
             if timer is not None:
                 timer._waits += (wait,)
-            received = self._run.inbox.wait(signal_name, wait)
-            self._park(wait, timer)
+            inbox = self._run.inbox
+            received = inbox.wait(signal_name, wait)
+            try:
+                self._park(wait, timer)
+            except WorkflowCanceledException:
+                if received:
+                    inbox.give_back(signal_name, received[0], self._run.now, self._run.wake)
+                raise
+            finally:
+                inbox.leave(signal_name, wait)
         if not received:
             raise WaitTimedOutException(f"no signal {signal_name!r} came within {timeout} seconds")
         return received[0]
@@ -167,7 +175,7 @@ class Language:
 
         Raises:
             WaitTimedOutException: it did not hold in time.
-            Exception: what the predicate raises.
+            Exception: what the predicate raises, also NotInWorkflowException if it asks something of ``self.swf``.
             WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
             NotInWorkflowException: called outside the workflow's own fibers.
 
@@ -175,7 +183,7 @@ class Language:
             With a timeout and if it must wait: a timer, id ``timeoutN`` in call order.
         """
         self._run.enter()
-        if predicate():
+        if self._run.outside(predicate):
             return
         timer = None if timeout is None else self._run.start_timeout(timeout)
         wait = Wait(1, timer, "a predicate")
@@ -186,7 +194,7 @@ class Language:
         finally:
             if timer is not None and not timer.done:
                 self._run.cancel_timer(timer)
-        if timer is not None and timer.done and not predicate():
+        if timer is not None and timer.done and not self._run.outside(predicate):
             raise WaitTimedOutException(f"the predicate did not hold within {timeout} seconds")
 
     def _park(self, wait: Wait, timer: Any) -> None:

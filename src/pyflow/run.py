@@ -18,10 +18,11 @@ from .converter import cut, duration
 from .exceptions import NotInWorkflowException, PyflowException, WorkflowCanceledException
 from .future import Future, InvocationFuture, Wait, exception_of
 from .replay.batches import Batch, split
-from .replay.invocations import Failure, Invocation, format_place
+from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation, format_place
 from .replay.replayer import RETRY, Drift, Recorded, Replayer, execution_context
 from .replay.tables import Kind, State
 from .retry import THROTTLED, Attempts, is_throttled
+from .scopes import Scope, ScopeCanceledException
 from .signals import Inbox, call_handler, decode, handlers_of
 from .strands import Strand, Strands
 from .swf import decisions as swf
@@ -212,7 +213,8 @@ class Run:
         fiber = current()
         if fiber is not None and strands.current is not None and fiber is strands.current.fiber:
             raise NotInWorkflowException(
-                "a function given to invoke_once may ask nothing of pyflow: it is not called again on replay"
+                "a function given to invoke_once or wait_until may ask nothing of pyflow: the one is not called again on "
+                "replay, the other is called between steps of the code"
             )
         raise NotInWorkflowException(
             f"this belongs to run {self.run_id} of {self.workflow_class.__qualname__}, and only the code of its run method can "
@@ -279,35 +281,37 @@ class Run:
             raise FiberClosed
         self._replayer.cancel(future.invocation, optional=True)
 
-    def cancel(self, future: Future[Any], *, wait: bool) -> None:
+    def cancel(self, future: Future[Any], *, wait: bool, event_id: int | None = None) -> None:
         """
         Cancel what a future stands for.
 
         Args:
             future: not done.
             wait: leave it to the other side to settle it, where it can.
+            event_id: what brought this about; None: what made the running code ready.
         """
-        strand: Strand | None = getattr(future, "strand", None)
-        if strand is not None:
-            self.interrupt(
-                strand, self._strands.now, WorkflowCanceledException("this code was canceled by the run it is part of")
-            )
+        at = self._strands.now if event_id is None else event_id
+        acknowledged = False
+        if isinstance(future, SpawnedFuture):
+            future.scope.cancel_at(at)
+            acknowledged = True
         elif isinstance(future, InvocationFuture):
             acknowledged = self._cancel_invocation(future)
-            if wait and acknowledged:
-                return
-        if strand is None or not wait:
-            if isinstance(future, InvocationFuture):
-                future.invocation.future = None
-            self._settle(future, State.CANCELED, None, Failure("canceled by the workflow"), self._strands.now)
+        if wait and acknowledged:
+            return
+        if isinstance(future, InvocationFuture):
+            future.invocation.future = None
+        self._settle(future, State.CANCELED, None, Failure("canceled by the workflow"), at)
 
     def _cancel_invocation(self, future: InvocationFuture[Any]) -> bool:
         """Ask for the cancel that SWF has for the kind; tell whether an acknowledgement will come."""
-        attempts = future.attempts
+        attempts, future.attempts = future.attempts, None  # however this one ends, no other follows
         if attempts is not None and attempts.pause is not None:
+            attempts.pause.future = None
             self._replayer.cancel(attempts.pause, optional=True)
             return False
         invocation = future.invocation
+        invocation.retries = LAMBDA_RETRIES_MAX
         if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
             own_id = self._own_control("cancel")
             decision = swf.request_cancel_external_workflow_execution(
@@ -334,9 +338,11 @@ class Run:
         spawner = self.enter()
         future: SpawnedFuture[T] = SpawnedFuture()
         future._host = self  # noqa: SLF001 - a run settles
+        future.scope = Scope(self, None)
         future.strand = self._strands.start(
             lambda: self._run_spawned(function, args, kwargs, future), self._helper, self._strands.now
         )
+        future.scope.hold(future.strand)
         if spawner.scopes:
             spawner.scopes[-1].add(future)
         return future
@@ -345,13 +351,15 @@ class Run:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], future: "SpawnedFuture[Any]"
     ) -> None:
         try:
+            if future.scope.canceled:
+                raise ScopeCanceledException(future.scope)  # noqa: TRY301 - it is over before it has begun
             value = function(*args, **kwargs)
         except (KeyboardInterrupt, MemoryError, FiberClosed):
             raise
         except WorkflowCanceledException as error:
             if not future.done:
                 self._settle(future, State.CANCELED, None, Failure("canceled", str(error)), self._strands.now)
-        except Exception as error:
+        except BaseException as error:
             if not future.done:
                 self.fail_now(future, error)
         else:
@@ -464,9 +472,11 @@ class Run:
         def handle() -> None:
             try:
                 call_handler(handler, self.workflow, value)
+            except (KeyboardInterrupt, MemoryError, FiberClosed):
+                raise
             except WorkflowCanceledException:
                 pass
-            except Exception as error:
+            except BaseException as error:
                 if not self.is_replaying:
                     logger.error(  # noqa: TRY400 - the author's frames alone
                         "the handler of signal %r failed in run %s, which goes on:\n%s",
@@ -490,11 +500,13 @@ class Run:
         failure = exception_of(invocation.outcome, invocation.failure, invocation.id)
         attempts: Attempts | None = future.attempts
         if attempts is None:
-            if not is_throttled(failure) or self._replayer.begun_by_2_0_0:
+            # It may have had a policy when this was decided; that it has none now governs only the attempts to come.
+            was_retried = self.is_replaying and self._replayer.was_retried(f"{RETRY}{self._bare(invocation.id)}.2")
+            if not was_retried and (not is_throttled(failure) or self._replayer.begun_by_2_0_0):
                 return False
             attempts = future.attempts = Attempts(None, invocation.id, self.seconds())
         policy = attempts.governing(failure)
-        timer_id = f"{RETRY}{attempts.first_id.removeprefix(self._replayer.child_prefix)}.{attempts.number + 1}"
+        timer_id = f"{RETRY}{self._bare(attempts.first_id)}.{attempts.number + 1}"
         if self.is_replaying:
             wanted = self._replayer.was_retried(timer_id)
         else:
@@ -511,9 +523,13 @@ class Run:
         self._replayer.ask(pause)
         return True
 
+    def _bare(self, id: str) -> str:
+        """Return an id without the run's prefix that children have; with it, a timer's would be too long."""
+        return id.removeprefix(self._replayer.child_prefix)
+
     def _next_attempt(self, future: InvocationFuture[Any], attempts: Attempts, before: Invocation) -> None:
         attempts.pause = None
-        if future.done:
+        if future.done or self.returned:
             return
         attempts.number += 1
         own_id = f"{attempts.first_id}.{attempts.number}"
@@ -566,7 +582,8 @@ class Run:
 class SpawnedFuture(Future[T]):
     """The future of a function that runs in a fiber of the same run; its result is the very object, its error the very error."""
 
-    strand: Strand | None = None
+    strand: Strand
+    scope: Scope
     error: BaseException | None = None
 
     @property
@@ -575,7 +592,7 @@ class SpawnedFuture(Future[T]):
         return self.error if self.error is not None else super().exception
 
     def _who(self) -> str:
-        return f"fiber {self.strand.number}" if self.strand is not None else "a fiber"
+        return f"fiber {self.strand.number}"
 
 
 def _told(wait: Wait | None) -> str:
