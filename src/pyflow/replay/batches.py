@@ -74,15 +74,11 @@ def split(events: Sequence[dict[str, Any]], *, after: int = 0, until: int | None
         current = []
         if event_id == until:
             break
-    if after == 0 and news and news[0]["eventType"] != "WorkflowExecutionStarted":
-        raise _unsound(f"it begins with {news[0]['eventType']}, not with WorkflowExecutionStarted", 1)
-    if closed_at is not None and closed_at != event_id:
-        kind = news[closed_at - after]["eventType"]
-        raise _unsound(f"event {closed_at + 1} ({kind}) follows the close at event {closed_at}", closed_at + 1)
+    _check_ends(news, after, event_id, closed_at)
     last_event_id = batches[-1].last_event_id if batches else after
     if until is not None and last_event_id != until:
         raise _unsound(
-            f"it ends at event {event_id}, before the task's DecisionTaskStarted at {until}. A page may be missing", None
+            f"it ends at event {event_id}, before the task's DecisionTaskStarted at {until}. A page may be missing"
         )
     if event_id != last_event_id:
         batches.append(Batch(current, event_id))
@@ -97,7 +93,16 @@ def _skip_known(events: Sequence[dict[str, Any]], after: int) -> Sequence[dict[s
     return events[max(0, after + 1 - first) :] if isinstance(first, int) else events
 
 
-def _unsound(problem: str, event_id: int | None) -> HistoryException:
+def _check_ends(news: Sequence[dict[str, Any]], after: int, last_read: int, closed_at: int | None) -> None:
+    """Raise if a history begins with another event than it must, or goes on behind its close."""
+    if news and after == 0 and news[0]["eventType"] != "WorkflowExecutionStarted":
+        raise _unsound(f"it begins with {news[0]['eventType']}, not with WorkflowExecutionStarted", 1)
+    if closed_at is not None and closed_at != last_read:
+        kind = news[closed_at - after]["eventType"]
+        raise _unsound(f"event {closed_at + 1} ({kind}) follows the close at event {closed_at}", closed_at + 1)
+
+
+def _unsound(problem: str, event_id: int | None = None) -> HistoryException:
     return HistoryException(f"history is not sound: {problem}.", event_id=event_id)
 
 
@@ -114,7 +119,7 @@ def _out_of_order(raw: dict[str, Any], expected: int) -> HistoryException:
 def _unreadable(raw: Any, expected: int) -> HistoryException:
     """Say what is wrong with an event that could not be read."""
     if not isinstance(raw, dict):
-        return _unsound(f"event {expected} is {type(raw).__name__}, not an object", None)
+        return _unsound(f"event {expected} is {type(raw).__name__}, not an object")
     kind = raw.get("eventType")
     event_id = raw.get("eventId")
     at = event_id if isinstance(event_id, int) else expected
