@@ -147,7 +147,8 @@ class Language:
         received = self._run.inbox.take(signal_name)
         if not received:
             timer = None if timeout is None else self._run.start_timeout(timeout)
-            wait = Wait(1, timer, f"signal {signal_name!r}")
+            wait = Wait()
+            wait.timer, wait.what = timer, f"signal {signal_name!r}"
             if timer is not None:
                 timer._waits += (wait,)
             inbox = self._run.inbox
@@ -186,7 +187,8 @@ class Language:
         if self._run.outside(predicate):
             return
         timer = None if timeout is None else self._run.start_timeout(timeout)
-        wait = Wait(1, timer, "a predicate")
+        wait = Wait()
+        wait.timer, wait.what = timer, "a predicate"
         if timer is not None:
             timer._waits += (wait,)
         try:

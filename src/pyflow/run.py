@@ -54,6 +54,7 @@ class Run:
     Attributes:
         time: the time of the batch, as the history gives it.
         batch: the number of the batch applied last.
+        settled_count: how many futures have settled so far.
         is_replaying: code runs over a batch that an earlier decision task has completed.
         is_of_2_0_0: code runs over a batch that pyflow 2.0.0 has decided.
         is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
@@ -70,6 +71,8 @@ class Run:
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.time: datetime | float = 0.0
+        self.batch = 0
+        self.settled_count = 0
         self.is_replaying = False
         self.is_of_2_0_0 = False
         self.is_unlike_2_0_0 = False
@@ -80,11 +83,11 @@ class Run:
         self._legacy_child_ids = legacy_child_ids
         self._replayer = Replayer(run_id, locate=self.where)
         self._strands = Strands()
+        self.wake = self._strands.wake
         self._helper = WorkflowInvocationHelper(self)
         self._handlers = handlers_of(workflow_class)
         self._patches: dict[str, bool] = {}
         self._cancel_noted = False
-        self._settled_count = 0
         self._warned = False
 
     # -- history in, decisions out -------------------------------------------------------------------------------------
@@ -98,11 +101,6 @@ class Run:
     def started_event_id(self) -> int:
         """The DecisionTaskStarted where the run stands; 0 before the first."""
         return self._replayer.started_event_id
-
-    @property
-    def batch(self) -> int:
-        """The number of the batch applied last."""
-        return self._replayer.batch
 
     @property
     def started(self) -> dict[str, Any]:
@@ -268,12 +266,13 @@ class Run:
         if isinstance(future, InvocationFuture):
             future.invocation.future = None
         future._value = value  # noqa: SLF001 - a run settles
-        self._settle(future, State.SUCCEEDED, result, None, self._strands.now)
+        future._settle(State.SUCCEEDED, result, None, self._strands.now)  # noqa: SLF001 - a run settles
 
     def fail_now(self, future: "SpawnedFuture[Any]", error: BaseException) -> None:
         """Settle a future of code of this run with what that code raised."""
         future.error = error
-        self._settle(future, State.FAILED, None, Failure(type(error).__name__, str(error)), self._strands.now)
+        failure = Failure(type(error).__name__, str(error))
+        future._settle(State.FAILED, None, failure, self._strands.now)  # noqa: SLF001 - a run settles
 
     def cancel_timer(self, future: InvocationFuture[Any]) -> None:
         """Take back a timer that the engine no longer needs."""
@@ -301,7 +300,10 @@ class Run:
             return
         if isinstance(future, InvocationFuture):
             future.invocation.future = None
-        self._settle(future, State.CANCELED, None, Failure("canceled by the workflow"), at)
+        self._settle_canceled(future, at, "canceled by the workflow")
+
+    def _settle_canceled(self, future: Future[Any], event_id: int, reason: str, details: str | None = None) -> None:
+        future._settle(State.CANCELED, None, Failure(reason, details), event_id)  # noqa: SLF001 - a run settles
 
     def _cancel_invocation(self, future: InvocationFuture[Any]) -> bool:
         """Ask for the cancel that SWF has for the kind; tell whether an acknowledgement will come."""
@@ -358,7 +360,7 @@ class Run:
             raise
         except WorkflowCanceledException as error:
             if not future.done:
-                self._settle(future, State.CANCELED, None, Failure("canceled", str(error)), self._strands.now)
+                self._settle_canceled(future, self._strands.now, "canceled", str(error))
         except BaseException as error:
             if not future.done:
                 self.fail_now(future, error)
@@ -388,10 +390,6 @@ class Run:
         if wait.error is not None:
             raise wait.error
 
-    def wake(self, wait: Wait, event_id: int) -> None:
-        """Make the fiber of a wait ready, in the order of the events that make fibers ready (contract 7)."""
-        self._strands.wake(wait, event_id)
-
     def patched(self, patch_id: str, *, deprecated: bool = False) -> bool:
         """Tell whether this run takes the way of a patch, and record that it does; see ``self.swf.patched``."""
         self.enter()
@@ -418,6 +416,7 @@ class Run:
 
     def _apply(self, batch: Batch) -> None:
         settled = self._replayer.apply(batch)
+        self.batch += 1
         started = batch.started_event_id
         if started is not None and batch.time is not None:
             self.time = batch.time
@@ -425,8 +424,9 @@ class Run:
             self.is_of_2_0_0 = started <= self._replayer.of_2_0_0_up_to
         for invocation in settled:
             future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
-            if future is not None and not self._try_again(future, invocation):
-                self._settle(future, invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)
+            if future is None or (invocation.failure is not None and self._try_again(future, invocation)):
+                continue
+            future._settle(invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)  # noqa: SLF001 - a run settles
         if started is None:
             return
         if self.returned:
@@ -443,16 +443,9 @@ class Run:
             self._deliver_signals()
         if self._replayer.cancel_requested is not None and not self._cancel_noted:
             self._request_cancel(*self._replayer.cancel_requested)
-        strands.wake_lookers(started)
         strands.run_ready(started)
         if self.returned:
             strands.close()
-
-    def _settle(
-        self, future: Future[Any], outcome: Any, result: str | None, failure: Failure | None, event_id: Any
-    ) -> None:
-        self._settled_count += 1
-        future._settle(outcome, result, failure, self._settled_count, event_id)  # noqa: SLF001 - a run settles
 
     def _request_cancel(self, event_id: int, cause: str | None) -> None:
         self._cancel_noted = True

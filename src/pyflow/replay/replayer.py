@@ -133,10 +133,13 @@ class Replayer:
     def ask(self, invocation: Invocation) -> None:
         """Owe the decision of an invocation."""
         self._asked += 1
-        self._has_returned |= invocation.kind is Kind.CLOSE
+        kind = invocation.kind
+        if kind is _CLOSE:
+            self._has_returned = True
         invocation.order = self._asked
         invocation.owed_in = self.batch
-        self._outbox[invocation.kind, self._match_id(invocation), False] = invocation
+        match_id = self._match_id(invocation) if kind is _CHILD else invocation.id
+        self._outbox[kind, match_id, False] = invocation
 
     def cancel(self, invocation: Invocation, *, optional: bool) -> None:
         """
@@ -517,7 +520,7 @@ class Replayer:
 
 
 # A global costs a tenth of what a member costs that is looked up on its enum: only where every event passes.
-_CHILD = Kind.CHILD
+_CHILD, _CLOSE = Kind.CHILD, Kind.CLOSE
 _OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
 _CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
 
