@@ -84,13 +84,10 @@ class Activity(Generic[P, R]):
         value = self._pack(args, kwargs)
         text = None if value is None else JSON.encode(value, "the input of activity", self.name)
         type_ = {"name": self.name, "version": self.version}
-
-        def decide(attempt_id: str) -> swf.Decision:
-            return swf.schedule_activity_task(attempt_id, self.name, self.version, input=text, **self._asked)
-
-        future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decide(own_id))
+        decision = swf.schedule_activity_task(own_id, self.name, self.version, input=text, **self._asked)
+        future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decision)
         if self.retry is not None:
-            future.attempts = Attempts(self.retry, own_id, decide, run.seconds())
+            future.attempts = Attempts(self.retry, own_id, run.seconds())
         return future
 
     def options(
