@@ -154,8 +154,13 @@ def edits(steps):
         for new in ADDED:
             yield f"add {' '.join(map(str, new))} at {at}", [*steps[:at], new, *steps[at:]]
         yield f"return at {at}", [*steps[:at], END, *steps[at:]]
-    for at, (kind, *rest) in enumerate(steps):
+    for at, step in enumerate(steps):
         before, after = steps[:at], steps[at + 1 :]
+<<<<<<< HEAD
+        yield f"remove {step[0]} at {at}", [*before, *after]
+        for name, other in edits_of(*step):
+            yield f"{name} for {step[0]} at {at}", [*before, other, *after]
+=======
         yield f"remove {kind} at {at}", [*before, *after]
         if kind != "timer" and kind != "recorded":
             name, input_arg = rest
@@ -171,10 +176,28 @@ def edits(steps):
         for other in ADDED:
             if other[0] != kind:
                 yield f"{other[0]} for {kind} at {at}", [*before, other, *after]
+>>>>>>> main
         for to in range(at + 1, len(steps)):
             swapped = list(steps)
             swapped[at], swapped[to] = swapped[to], swapped[at]
             yield f"swap {at} and {to}", swapped
+
+
+def edits_of(kind, *rest):
+    for other in ADDED:
+        if other[0] != kind:
+            yield other[0], other
+    if kind == "timer":
+        yield "other duration", (kind, 99)
+    elif kind == "recorded":
+        yield "other value", (kind, "other")
+    else:
+        name, input_arg = rest
+        yield "other name", (kind, f"re{name}", input_arg)
+        yield "other input", (kind, name, {"other": 1})
+        yield "no input", (kind, name, None)
+        if kind != "lambda":
+            yield "other version", (kind, f"{name}.1", input_arg)
 
 
 CASES = [
