@@ -156,27 +156,9 @@ def edits(steps):
         yield f"return at {at}", [*steps[:at], END, *steps[at:]]
     for at, step in enumerate(steps):
         before, after = steps[:at], steps[at + 1 :]
-<<<<<<< HEAD
         yield f"remove {step[0]} at {at}", [*before, *after]
         for name, other in edits_of(*step):
             yield f"{name} for {step[0]} at {at}", [*before, other, *after]
-=======
-        yield f"remove {kind} at {at}", [*before, *after]
-        if kind != "timer" and kind != "recorded":
-            name, input_arg = rest
-            yield f"rename {kind} at {at}", [*before, (kind, f"re{name}", input_arg), *after]
-            if kind != "lambda":
-                yield f"other version of {kind} at {at}", [*before, (kind, f"{name}.1", input_arg), *after]
-            yield f"other input of {kind} at {at}", [*before, (kind, name, {"other": 1}), *after]
-            yield f"no input of {kind} at {at}", [*before, (kind, name, None), *after]
-        if kind == "timer":
-            yield f"other duration at {at}", [*before, (kind, 99), *after]
-        if kind == "recorded":
-            yield f"other value at {at}", [*before, (kind, "other"), *after]
-        for other in ADDED:
-            if other[0] != kind:
-                yield f"{other[0]} for {kind} at {at}", [*before, other, *after]
->>>>>>> main
         for to in range(at + 1, len(steps)):
             swapped = list(steps)
             swapped[at], swapped[to] = swapped[to], swapped[at]
