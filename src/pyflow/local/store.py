@@ -222,7 +222,7 @@ class Store:
             self._load_items(execution)
         return execution
 
-    def list_executions(self, query: Query, after: list[Any] | None, limit: int, *, ascending: bool) -> list[Execution]:
+    def list_executions(self, query: Query, after: list[int] | None, limit: int, *, ascending: bool) -> list[Execution]:
         """Return the executions that a query is about, without what is open in them; newest first unless ``ascending``."""
         condition, values = query.page(after, limit, ascending=ascending)
         found = self._connection.execute("SELECT * FROM executions WHERE " + condition, values)  # noqa: S608 - see Query

@@ -50,7 +50,7 @@ def poll_for_decision_task(engine: Engine, request: Request, context: Context) -
 
 
 def _decision_page(engine: Engine, request: Request, context: Context) -> Reply:
-    run, scheduled_id, started_id, begin, first, backwards = unseal_page(
+    run, scheduled_id, started_id, begin, first, reverse = unseal_page(
         engine.tokens, request["nextPageToken"], "decision", context.at
     )
     execution = engine.find(run)
@@ -59,7 +59,7 @@ def _decision_page(engine: Engine, request: Request, context: Context) -> Reply:
         raise faults.unknown_decision_task(scheduled_id)
     if (execution.domain, task.attributes["taskList"]) != (request["domain"], {"name": request["taskList"]["name"]}):
         raise faults.invalid("Invalid token")
-    return _decision_reply(engine, execution, begin, first, page_size(request), backwards, context.at)
+    return _decision_reply(engine, execution, begin, first, page_size(request), bool(reverse), context.at)
 
 
 def _decision_reply(
