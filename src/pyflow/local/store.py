@@ -306,20 +306,6 @@ class Store:
         ).fetchone()
         return str(json.loads(row[0])["executionContext"])
 
-    def decision_start_before(self, run: int, event_id: int) -> Event | None:
-        """Return the last DecisionTaskStarted of a run before an event."""
-        row = self._connection.execute(
-            "SELECT id, type, at, attributes FROM events WHERE run = ? AND id < ? AND type = 'DecisionTaskStarted' "
-            "ORDER BY id DESC LIMIT 1",
-            (run, event_id),
-        ).fetchone()
-        return None if row is None else Event._make(row)
-
-    def first_event_since(self, run: int, at: int) -> int:
-        """Return the id of the first event of a run whose time is not before ``at``."""
-        row = self._connection.execute("SELECT MIN(id) FROM events WHERE run = ? AND at >= ?", (run, at)).fetchone()
-        return int(row[0])
-
 
 ITEMS = {
     "waiting_decision_tasks": """

@@ -41,9 +41,7 @@ def poll_for_decision_task(engine: Engine, request: Request, context: Context) -
     engine.give(execution, task, context.alive)
     first = 1
     if request.get("startAtPreviousStartedEvent"):
-        engine.store.flush()
-        before = engine.store.decision_start_before(execution.run, task.started_id)
-        first = engine.store.first_event_since(execution.run, before.at) if before else 1
+        first = engine.since_decision_before(execution, task.started_id)
     backwards = bool(request.get("reverseOrder"))
     begin = task.started_id if backwards else first
     return _decision_reply(engine, execution, begin, first, page_size(request), backwards, context.at)
