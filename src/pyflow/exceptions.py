@@ -15,13 +15,16 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     │   │   ├── InvocationFailedException
     │   │   └── InvocationCanceledException
     │   ├── WaitTimedOutException           a wait with a timeout ended before what it waited for
+    │   ├── ActivityCanceledException       raised in a body: somebody asked this activity to cancel
     │   ├── NotInWorkflowException          result() and friends were called outside the workflow's own fiber
+    │   ├── NotInActivityException          activity.current() was called outside an activity's body
     │   ├── SerializationException          a value cannot be sent through SWF (also a TypeError and a ValueError)
     │   └── ServiceFault                    SWF, or the local service, refused a call
     └── WorkflowBlockedException            a name of pyflow 2.0.0; never raised
 """
 
 __all__ = [
+    "ActivityCanceledException",
     "DeciderException",
     "HistoryException",
     "InvocationCanceledException",
@@ -29,6 +32,7 @@ __all__ = [
     "InvocationFailedException",
     "InvocationTimedOutException",
     "NondeterminismException",
+    "NotInActivityException",
     "NotInWorkflowException",
     "PyflowException",
     "SerializationException",
@@ -193,6 +197,26 @@ class NotInWorkflowException(PyflowException):
     Another thread, an activity, a signal handler, a finalizer and the code of another run are all outside. Nothing has
     switched and nothing was asked for.
     """
+
+
+class ActivityCanceledException(PyflowException):
+    """
+    Somebody asked this activity to cancel, or SWF does not wait for it any more.
+
+    Raised in a body by ``activity.current().heartbeat()``. A body that is left with it, for whatever cause, answers its task as
+    canceled.
+
+    Args:
+        details: recorded as the details of ``ActivityTaskCanceled``; at most 32,768 characters.
+    """
+
+    def __init__(self, details: str | None = None) -> None:
+        self.details = details
+        super().__init__(details or "cancellation of this activity was requested")
+
+
+class NotInActivityException(PyflowException):
+    """``activity.current()`` was called where no worker runs the body of an activity."""
 
 
 class SerializationException(PyflowException, TypeError, ValueError):
