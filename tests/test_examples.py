@@ -13,6 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
     ("name", "printed"),
     [
         ("heartbeat.py", "['3 files, attempt 2 began after 2', 'yes, says Ada']\n"),
+        ("starting.py", "True True\nbook, paid by Ada\nCOMPLETED\n"),
     ],
 )
 def test_example_prints(name, printed):

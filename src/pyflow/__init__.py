@@ -28,9 +28,12 @@ from .exceptions import (
     WorkflowBlockedException,
     WorkflowCanceledException,
     WorkflowFailedException,
+    WorkflowTerminatedException,
+    WorkflowTimedOutException,
 )
-from .executions import WorkflowStatus, get_workflow_status, start_workflow
+from .executions import StartedWorkflow, start_workflow
 from .future import Future
+from .handles import WorkflowHandle, WorkflowStatus, get_workflow_status, handle
 from .retry import RetryPolicy
 from .signals import signal
 from .tasks import ActivityTask, cancel_activity, complete_activity, fail_activity, heartbeat_activity
@@ -61,17 +64,22 @@ __all__ = [
     "RetryPolicy",
     "SerializationException",
     "ServiceFault",
+    "StartedWorkflow",
     "WaitTimedOutException",
     "Workflow",
     "WorkflowBlockedException",
     "WorkflowCanceledException",
     "WorkflowFailedException",
+    "WorkflowHandle",
     "WorkflowStatus",
+    "WorkflowTerminatedException",
+    "WorkflowTimedOutException",
     "activity",
     "cancel_activity",
     "complete_activity",
     "fail_activity",
     "get_workflow_status",
+    "handle",
     "heartbeat_activity",
     "logger",
     "poll_for_executions",

@@ -10,6 +10,8 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     │   │   └── HistoryException            the history itself is not sound (a gap, an unknown event, ...)
     │   ├── WorkflowFailedException         raised by authors: fail this execution, with a reason and details
     │   ├── WorkflowCanceledException       raised at a wait: somebody asked this execution to cancel
+    │   ├── WorkflowTerminatedException     from a handle: somebody terminated the execution
+    │   ├── WorkflowTimedOutException       from a handle: the execution took longer than its timeout
     │   ├── InvocationException             a lambda, activity, child workflow, timer, ... did not succeed
     │   │   ├── InvocationTimedOutException
     │   │   ├── InvocationFailedException
@@ -41,6 +43,8 @@ __all__ = [
     "WorkflowBlockedException",
     "WorkflowCanceledException",
     "WorkflowFailedException",
+    "WorkflowTerminatedException",
+    "WorkflowTimedOutException",
 ]
 
 
@@ -141,6 +145,36 @@ class WorkflowCanceledException(PyflowException):
     def __init__(self, details: str | None = None) -> None:
         self.details = details
         super().__init__(details or "cancellation of this workflow execution was requested")
+
+
+class WorkflowTerminatedException(PyflowException):
+    """
+    An execution was terminated; raised by ``result`` of a handle.
+
+    Args:
+        reason: a short text of whoever did it, or None.
+        details: a longer one, or None.
+        cause: where SWF did it itself: ``CHILD_POLICY_APPLIED``, ``EVENT_LIMIT_EXCEEDED``, ...
+    """
+
+    def __init__(self, reason: str | None = None, details: str | None = None, *, cause: str | None = None) -> None:
+        self.reason = reason
+        self.details = details
+        self.cause = cause
+        super().__init__(": ".join(part for part in (cause, reason, details) if part) or "it was terminated")
+
+
+class WorkflowTimedOutException(PyflowException):
+    """
+    An execution took longer than its timeout; raised by ``result`` of a handle.
+
+    Args:
+        timeout_type: ``START_TO_CLOSE``: SWF has no other for executions.
+    """
+
+    def __init__(self, timeout_type: str | None = None) -> None:
+        self.timeout_type = timeout_type
+        super().__init__(f"the execution timed out: {timeout_type}")
 
 
 class InvocationException(PyflowException):

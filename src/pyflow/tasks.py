@@ -10,7 +10,7 @@ from typing import Any, Final
 from . import _fiber
 from .converter import DATA_MAX, JSON, REASON_MAX, sendable
 from .exceptions import ActivityCanceledException, NotInActivityException, SerializationException, ServiceFault
-from .swf.client import Client, create_client, service_faults
+from .swf.client import Client, create_client, may_pass, service_faults
 from .swf.events import attributes_of
 
 __all__ = [
@@ -164,7 +164,7 @@ class ActivityTask:
         except ServiceFault as fault:
             if fault.code == "UnknownResourceFault":
                 self.lost = True
-            elif fault.status == 0 or fault.status >= 500 or "Throttl" in fault.code:
+            elif may_pass(fault):
                 logger.warning("a heartbeat of %s did not arrive: %s", self.activity_id, fault)
             else:
                 raise
