@@ -426,6 +426,9 @@ class Language:
         Args:
             patch_id: names the change; at most 243 characters.
 
+        Raises:
+            ValueError: the name is empty or too long.
+
         Replay:
             One decision, ``RecordMarker``, the first time; name ``pyflow.patch.ID``.
         """

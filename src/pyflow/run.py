@@ -19,7 +19,7 @@ from .exceptions import NotInWorkflowException, PyflowException, WorkflowCancele
 from .future import Future, InvocationFuture, Wait, exception_of
 from .replay.batches import Batch, split
 from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation, format_place
-from .replay.replayer import RETRY, Drift, Recorded, Replayer, execution_context
+from .replay.replayer import PATCH, RETRY, Drift, Recorded, Replayer, execution_context
 from .replay.tables import Kind, State
 from .retry import THROTTLED, Attempts, is_throttled
 from .scopes import Scope, ScopeCanceledException
@@ -38,6 +38,10 @@ CONTEXT_MAX = 2_048
 
 HISTORY_WARNING = 10_000
 """Events after which SWF's own advice is to keep histories shorter."""
+
+
+PATCH_ID_MAX = 243
+"""Characters of a patch's name: SWF takes 256 for a marker's, and ours begins with ``pyflow.patch.``."""
 
 
 class Run:
@@ -175,6 +179,8 @@ class Run:
                 innermost, *outer = [format_place(place) for place in strand.fiber.stack()] or ["pyflow"]
                 lines += [f"{who}waiting at {innermost}", f"  for {_told(strand.wait)}"]
                 lines += [f"  called at {place}" for place in outer]
+            if sum(map(len, lines)) > CONTEXT_MAX:
+                break  # the rest would be cut off: a thousand fibers are not looked at for nothing
         return execution_context(cut("\n".join(lines), CONTEXT_MAX))
 
     def where(self) -> str | None:
@@ -393,10 +399,12 @@ class Run:
     def patched(self, patch_id: str, *, deprecated: bool = False) -> bool:
         """Tell whether this run takes the way of a patch, and record that it does; see ``self.swf.patched``."""
         self.enter()
+        if not 1 <= len(patch_id) <= PATCH_ID_MAX:
+            raise ValueError(f"the name of a patch has 1 to {PATCH_ID_MAX} characters, not {len(patch_id)}")
         known = self._patches.get(patch_id)
         if known is not None:
             return known
-        name = f"pyflow.patch.{patch_id}"
+        name = f"{PATCH}{patch_id}"
         in_history = self._replayer.recorded(name) is not None
         takes_it = deprecated or in_history or not self.is_replaying
         if in_history or (takes_it and not deprecated):

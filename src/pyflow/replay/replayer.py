@@ -184,9 +184,10 @@ class Replayer:
                     if self._rules is None:
                         self._rules = _rules_of(attributes)
                         self.begun_by_2_0_0 = not names_rules(attributes)
-                    self.completed_up_to = attributes["startedEventId"]
+                    started = attributes["startedEventId"]
+                    self.completed_up_to = max(self.completed_up_to, started)  # more may have been read ahead before
                     if not names_rules(attributes):
-                        self.of_2_0_0_up_to = self.completed_up_to
+                        self.of_2_0_0_up_to = max(self.of_2_0_0_up_to, started)
                 elif event_type == "MarkerRecorded":
                     name = attributes["markerName"]
                     self._recorded[name] = Recorded(attributes.get("details"), with_signal=False)

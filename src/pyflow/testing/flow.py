@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pyflow.activities import Activity
 from pyflow.exceptions import PyflowException
@@ -37,6 +37,8 @@ class Flow:
     """
     What the fixture ``flow`` gives: run workflows, and let time pass.
 
+    Outside of pytest it is a block, ``with Flow() as flow:``; ``flow.check()`` then does what the fixture does by itself.
+
     A workflow class brings with it what its module holds: the workflows and activities defined or imported there. Others
     are added with ``use``.
 
@@ -61,6 +63,12 @@ class Flow:
         self._worker: ActivityWorker | None = None
         self._executions: list[Execution] = []
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def use(self, *things: type[Workflow] | Activity[..., Any] | ModuleType) -> None:
         """
         Serve workflows and activities: classes, functions, or modules with all that they hold.
@@ -81,6 +89,15 @@ class Flow:
             else:
                 raise TypeError(f"use() takes workflow classes, activities and modules, not {thing!r}")
         self._decider = self._worker = None
+
+    def deploy(self, workflow: type[Workflow]) -> None:
+        """Serve a class in place of the one that has its name and version: open executions go on with the changed code."""
+        assert workflow.NAME is not None
+        self._use_module_of(workflow)
+        self._workflows[workflow.NAME, workflow.VERSION] = workflow
+        if self._decider is not None:
+            self._decider.forget()
+            self._decider = None
 
     def lambda_function(self, name: str, function: Function) -> None:
         """Let a Python function ``(event, context)`` be a Lambda function."""
