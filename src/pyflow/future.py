@@ -57,7 +57,7 @@ class Host(Protocol):
     def cancel_timer(self, future: Any) -> None:
         """Take back a timer that the engine no longer needs."""
 
-    def cancel(self, future: Any, *, wait: bool) -> None:
+    def cancel(self, future: Any, *, wait: bool, event_id: int | None = None) -> None:
         """Cancel what a future stands for."""
 
 
@@ -181,10 +181,10 @@ class Future(Generic[T_co]):
             self._waits += (acknowledgement,)
             self._host.park(acknowledgement)
 
-    def _cancel_now(self) -> None:
-        """Cancel it without waiting, from wherever in the run."""
+    def _cancel_now(self, event_id: int | None = None) -> None:
+        """Cancel it without waiting, from wherever in the run; it settles at that event, None: where code is."""
         if self._state is None:
-            self._host.cancel(self, wait=False)
+            self._host.cancel(self, wait=False, event_id=event_id)
 
     def _wait_at_most(self, timeout: float | timedelta) -> None:
         timer = self._host.start_timeout(timeout)
@@ -195,6 +195,7 @@ class Future(Generic[T_co]):
         try:
             self._host.park(wait)
         finally:
+            _leave(wait, [self])
             if not timer.done:
                 self._host.cancel_timer(timer)
         if self._state is None:
@@ -337,10 +338,20 @@ def wait_for(
         wait.missing, wait.timer, wait.what = missing, timer, futures
         for future in open_ones if timer is None else [*open_ones, timer]:
             future._waits += (wait,)
-        host.park(wait)
+        try:
+            host.park(wait)
+        finally:
+            _leave(wait, open_ones)
         if sum(not future.done for future in open_ones) > len(open_ones) - missing:
             return None
     return _in_order(host, [future for future in futures if future.done], since)
+
+
+def _leave(wait: Wait, futures: list[Future[Any]]) -> None:
+    """Take a wait that is over from what is still open: something long open may be waited for again and again."""
+    for future in futures:
+        if future._waits:
+            future._waits = tuple(one for one in future._waits if one is not wait)
 
 
 def _look_at_every_batch(

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from .closing import ContinueAsNew
 from .converter import JSON, duration
-from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException
+from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException, WorkflowCanceledException
 from .future import Future, Wait, flatten, wait_for
 from .others import ChildHandle, ExternalWorkflow
 from .replay.tables import Kind
@@ -96,24 +96,23 @@ class Language:
         own_id = self._run.next_child_id() if workflow_id is None else workflow_id
         self._run.enter()
         role = self._run.started.get("lambdaRole") if lambda_role is None else lambda_role
-        options: dict[str, Any] = {
-            "input": None if input is None else JSON.encode(input, "the input of child workflow", workflow.NAME),
-            "task_list": task_list,
-            "child_policy": child_policy,
-            "lambda_role": role,
-            "tag_list": None if tags is None else list(tags),
-            "task_priority": None if priority is None else str(priority),
-            "execution_start_to_close_timeout": duration(execution_start_to_close, "execution_start_to_close"),
-            "task_start_to_close_timeout": duration(task_start_to_close, "task_start_to_close"),
-        }
-
-        def decide(attempt_id: str) -> swf.Decision:
-            return swf.start_child_workflow_execution(attempt_id, str(workflow.NAME), workflow.VERSION, **options)
-
+        decision = swf.start_child_workflow_execution(
+            own_id,
+            str(workflow.NAME),
+            workflow.VERSION,
+            input=None if input is None else JSON.encode(input, "the input of child workflow", workflow.NAME),
+            task_list=task_list,
+            child_policy=child_policy,
+            lambda_role=role,
+            tag_list=None if tags is None else list(tags),
+            task_priority=None if priority is None else str(priority),
+            execution_start_to_close_timeout=duration(execution_start_to_close, "execution_start_to_close"),
+            task_start_to_close_timeout=duration(task_start_to_close, "task_start_to_close"),
+        )
         name = {"name": workflow.NAME, "version": workflow.VERSION}
-        handle = self._run.invoke(Kind.CHILD, own_id, name, decide(own_id), future_class=ChildHandle)
+        handle = self._run.invoke(Kind.CHILD, own_id, name, decision, future_class=ChildHandle)
         if retry is not None:
-            handle.attempts = Attempts(retry, own_id, decide, self._run.seconds())
+            handle.attempts = Attempts(retry, own_id, self._run.seconds())
         assert isinstance(handle, ChildHandle)
         return handle
 
@@ -152,8 +151,16 @@ class Language:
             wait.timer, wait.what = timer, f"signal {signal_name!r}"
             if timer is not None:
                 timer._waits += (wait,)
-            received = self._run.inbox.wait(signal_name, wait)
-            self._park(wait, timer)
+            inbox = self._run.inbox
+            received = inbox.wait(signal_name, wait)
+            try:
+                self._park(wait, timer)
+            except WorkflowCanceledException:
+                if received:
+                    inbox.give_back(signal_name, received[0], self._run.now, self._run.wake)
+                raise
+            finally:
+                inbox.leave(signal_name, wait)
         if not received:
             raise WaitTimedOutException(f"no signal {signal_name!r} came within {timeout} seconds")
         return received[0]
@@ -169,7 +176,7 @@ class Language:
 
         Raises:
             WaitTimedOutException: it did not hold in time.
-            Exception: what the predicate raises.
+            Exception: what the predicate raises, also NotInWorkflowException if it asks something of ``self.swf``.
             WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
             NotInWorkflowException: called outside the workflow's own fibers.
 
@@ -177,7 +184,7 @@ class Language:
             With a timeout and if it must wait: a timer, id ``timeoutN`` in call order.
         """
         self._run.enter()
-        if predicate():
+        if self._run.outside(predicate):
             return
         timer = None if timeout is None else self._run.start_timeout(timeout)
         wait = Wait()
@@ -189,7 +196,7 @@ class Language:
         finally:
             if timer is not None and not timer.done:
                 self._run.cancel_timer(timer)
-        if timer is not None and timer.done and not predicate():
+        if timer is not None and timer.done and not self._run.outside(predicate):
             raise WaitTimedOutException(f"the predicate did not hold within {timeout} seconds")
 
     def _park(self, wait: Wait, timer: Any) -> None:
@@ -418,6 +425,9 @@ class Language:
 
         Args:
             patch_id: names the change; at most 243 characters.
+
+        Raises:
+            ValueError: the name is empty or too long.
 
         Replay:
             One decision, ``RecordMarker``, the first time; name ``pyflow.patch.ID``.

@@ -18,10 +18,11 @@ from .converter import cut, duration
 from .exceptions import NotInWorkflowException, PyflowException, WorkflowCanceledException
 from .future import Future, InvocationFuture, Wait, exception_of
 from .replay.batches import Batch, split
-from .replay.invocations import Failure, Invocation, format_place
-from .replay.replayer import RETRY, Drift, Recorded, Replayer, execution_context
+from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation, format_place
+from .replay.replayer import PATCH, RETRY, Drift, Recorded, Replayer, execution_context
 from .replay.tables import Kind, State
-from .retry import Attempts
+from .retry import THROTTLED, Attempts, is_throttled
+from .scopes import Scope, ScopeCanceledException
 from .signals import Inbox, call_handler, decode, handlers_of
 from .strands import Strand, Strands
 from .swf import decisions as swf
@@ -37,6 +38,10 @@ CONTEXT_MAX = 2_048
 
 HISTORY_WARNING = 10_000
 """Events after which SWF's own advice is to keep histories shorter."""
+
+
+PATCH_ID_MAX = 243
+"""Characters of a patch's name: SWF takes 256 for a marker's, and ours begins with ``pyflow.patch.``."""
 
 
 class Run:
@@ -174,6 +179,8 @@ class Run:
                 innermost, *outer = [format_place(place) for place in strand.fiber.stack()] or ["pyflow"]
                 lines += [f"{who}waiting at {innermost}", f"  for {_told(strand.wait)}"]
                 lines += [f"  called at {place}" for place in outer]
+            if sum(map(len, lines)) > CONTEXT_MAX:
+                break  # the rest would be cut off: a thousand fibers are not looked at for nothing
         return execution_context(cut("\n".join(lines), CONTEXT_MAX))
 
     def where(self) -> str | None:
@@ -210,7 +217,8 @@ class Run:
         fiber = current()
         if fiber is not None and strands.current is not None and fiber is strands.current.fiber:
             raise NotInWorkflowException(
-                "a function given to invoke_once may ask nothing of pyflow: it is not called again on replay"
+                "a function given to invoke_once or wait_until may ask nothing of pyflow: the one is not called again on "
+                "replay, the other is called between steps of the code"
             )
         raise NotInWorkflowException(
             f"this belongs to run {self.run_id} of {self.workflow_class.__qualname__}, and only the code of its run method can "
@@ -278,39 +286,40 @@ class Run:
             raise FiberClosed
         self._replayer.cancel(future.invocation, optional=True)
 
-    def cancel(self, future: Future[Any], *, wait: bool) -> None:
+    def cancel(self, future: Future[Any], *, wait: bool, event_id: int | None = None) -> None:
         """
         Cancel what a future stands for.
 
         Args:
             future: not done.
             wait: leave it to the other side to settle it, where it can.
+            event_id: what brought this about; None: what made the running code ready.
         """
-        strand: Strand | None = getattr(future, "strand", None)
-        if strand is not None:
-            self.interrupt(
-                strand, self._strands.now, WorkflowCanceledException("this code was canceled by the run it is part of")
-            )
+        at = self._strands.now if event_id is None else event_id
+        acknowledged = False
+        if isinstance(future, SpawnedFuture):
+            future.scope.cancel_at(at)
+            acknowledged = True
         elif isinstance(future, InvocationFuture):
             acknowledged = self._cancel_invocation(future)
-            if wait and acknowledged:
-                return
-        if strand is None or not wait:
-            if isinstance(future, InvocationFuture):
-                future.invocation.future = None
-            self._settle_canceled(future, "canceled by the workflow")
+        if wait and acknowledged:
+            return
+        if isinstance(future, InvocationFuture):
+            future.invocation.future = None
+        self._settle_canceled(future, at, "canceled by the workflow")
 
-    def _settle_canceled(self, future: Future[Any], reason: str, details: str | None = None) -> None:
-        failure = Failure(reason, details)
-        future._settle(State.CANCELED, None, failure, self._strands.now)  # noqa: SLF001 - a run settles
+    def _settle_canceled(self, future: Future[Any], event_id: int, reason: str, details: str | None = None) -> None:
+        future._settle(State.CANCELED, None, Failure(reason, details), event_id)  # noqa: SLF001 - a run settles
 
     def _cancel_invocation(self, future: InvocationFuture[Any]) -> bool:
         """Ask for the cancel that SWF has for the kind; tell whether an acknowledgement will come."""
-        attempts = future.attempts
+        attempts, future.attempts = future.attempts, None  # however this one ends, no other follows
         if attempts is not None and attempts.pause is not None:
+            attempts.pause.future = None
             self._replayer.cancel(attempts.pause, optional=True)
             return False
         invocation = future.invocation
+        invocation.retries = LAMBDA_RETRIES_MAX
         if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
             own_id = self._own_control("cancel")
             decision = swf.request_cancel_external_workflow_execution(
@@ -337,9 +346,11 @@ class Run:
         spawner = self.enter()
         future: SpawnedFuture[T] = SpawnedFuture()
         future._host = self  # noqa: SLF001 - a run settles
+        future.scope = Scope(self, None)
         future.strand = self._strands.start(
             lambda: self._run_spawned(function, args, kwargs, future), self._helper, self._strands.now
         )
+        future.scope.hold(future.strand)
         if spawner.scopes:
             spawner.scopes[-1].add(future)
         return future
@@ -348,13 +359,15 @@ class Run:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], future: "SpawnedFuture[Any]"
     ) -> None:
         try:
+            if future.scope.canceled:
+                raise ScopeCanceledException(future.scope)  # noqa: TRY301 - it is over before it has begun
             value = function(*args, **kwargs)
         except (KeyboardInterrupt, MemoryError, FiberClosed):
             raise
         except WorkflowCanceledException as error:
             if not future.done:
-                self._settle_canceled(future, "canceled", str(error))
-        except Exception as error:
+                self._settle_canceled(future, self._strands.now, "canceled", str(error))
+        except BaseException as error:
             if not future.done:
                 self.fail_now(future, error)
         else:
@@ -386,10 +399,12 @@ class Run:
     def patched(self, patch_id: str, *, deprecated: bool = False) -> bool:
         """Tell whether this run takes the way of a patch, and record that it does; see ``self.swf.patched``."""
         self.enter()
+        if not 1 <= len(patch_id) <= PATCH_ID_MAX:
+            raise ValueError(f"the name of a patch has 1 to {PATCH_ID_MAX} characters, not {len(patch_id)}")
         known = self._patches.get(patch_id)
         if known is not None:
             return known
-        name = f"pyflow.patch.{patch_id}"
+        name = f"{PATCH}{patch_id}"
         in_history = self._replayer.recorded(name) is not None
         takes_it = deprecated or in_history or not self.is_replaying
         if in_history or (takes_it and not deprecated):
@@ -417,7 +432,7 @@ class Run:
             self.is_of_2_0_0 = started <= self._replayer.of_2_0_0_up_to
         for invocation in settled:
             future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
-            if future is None or (future.attempts is not None and self._try_again(future, invocation)):
+            if future is None or (invocation.failure is not None and self._try_again(future, invocation)):
                 continue
             future._settle(invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)  # noqa: SLF001 - a run settles
         if started is None:
@@ -458,9 +473,11 @@ class Run:
         def handle() -> None:
             try:
                 call_handler(handler, self.workflow, value)
+            except (KeyboardInterrupt, MemoryError, FiberClosed):
+                raise
             except WorkflowCanceledException:
                 pass
-            except Exception as error:
+            except BaseException as error:
                 if not self.is_replaying:
                     logger.error(  # noqa: TRY400 - the author's frames alone
                         "the handler of signal %r failed in run %s, which goes on:\n%s",
@@ -478,22 +495,28 @@ class Run:
                 logger.warning("signal %r came to run %s after its code had returned", name, self.run_id)
 
     def _try_again(self, future: InvocationFuture[Any], invocation: Invocation) -> bool:
-        """Begin the pause before a further attempt, if the policy wants one; a changed policy governs only what is undecided."""
-        attempts = future.attempts
+        """Begin the pause before a further attempt, if one is wanted; a changed policy governs only what is undecided."""
         if self.returned or invocation.outcome is State.SUCCEEDED or invocation.outcome is None:
             return False
-        attempt = attempts.number
-        timer_id = f"{RETRY}{attempts.first_id}.{attempt + 1}"
         failure = exception_of(invocation.outcome, invocation.failure, invocation.id)
+        attempts: Attempts | None = future.attempts
+        if attempts is None:
+            # It may have had a policy when this was decided; that it has none now governs only the attempts to come.
+            was_retried = self.is_replaying and self._replayer.was_retried(f"{RETRY}{self._bare(invocation.id)}.2")
+            if not was_retried and (not is_throttled(failure) or self._replayer.begun_by_2_0_0):
+                return False
+            attempts = future.attempts = Attempts(None, invocation.id, self.seconds())
+        policy = attempts.governing(failure)
+        timer_id = f"{RETRY}{self._bare(attempts.first_id)}.{attempts.number + 1}"
         if self.is_replaying:
             wanted = self._replayer.was_retried(timer_id)
         else:
-            wanted = attempts.policy.wants(failure, attempt, self.seconds() - attempts.since_s)
+            wanted = policy is not None and policy.wants(failure, attempts.number, self.seconds() - attempts.since_s)
         if not wanted:
             return False
-        pause_s = attempts.policy.pause_s(attempt, Chance(self.run_id, timer_id))
-        pause_text = duration(pause_s, "the pause before an attempt")
-        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(pause_text)), invocation.where)
+        pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(self.run_id, timer_id))
+        text = duration(pause_s, "the pause before an attempt")
+        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(text)), invocation.where)
         paused = InvocationFuture[None](self, pause)
         paused._on_settled = lambda _: self._next_attempt(future, attempts, invocation)  # noqa: SLF001 - nobody else waits for it
         pause.future = paused
@@ -501,11 +524,18 @@ class Run:
         self._replayer.ask(pause)
         return True
 
+    def _bare(self, id: str) -> str:
+        """Return an id without the run's prefix that children have; with it, a timer's would be too long."""
+        return id.removeprefix(self._replayer.child_prefix)
+
     def _next_attempt(self, future: InvocationFuture[Any], attempts: Attempts, before: Invocation) -> None:
         attempts.pause = None
+        if future.done or self.returned:
+            return
         attempts.number += 1
         own_id = f"{attempts.first_id}.{attempts.number}"
-        invocation = Invocation(before.kind, own_id, before.name, attempts.decide(own_id), before.where)
+        decision = swf.with_id(before.decision, own_id)
+        invocation = Invocation(before.kind, own_id, before.name, decision, before.where)
         invocation.future = future
         future.invocation = invocation
         self._replayer.ask(invocation)
@@ -553,7 +583,8 @@ class Run:
 class SpawnedFuture(Future[T]):
     """The future of a function that runs in a fiber of the same run; its result is the very object, its error the very error."""
 
-    strand: Strand | None = None
+    strand: Strand
+    scope: Scope
     error: BaseException | None = None
 
     @property
@@ -562,7 +593,7 @@ class SpawnedFuture(Future[T]):
         return self.error if self.error is not None else super().exception
 
     def _who(self) -> str:
-        return f"fiber {self.strand.number}" if self.strand is not None else "a fiber"
+        return f"fiber {self.strand.number}"
 
 
 def _told(wait: Wait | None) -> str:

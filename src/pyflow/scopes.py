@@ -64,12 +64,22 @@ class Scope:
         self._timeout = timeout
         self._timer: Future[None] | None = None
         self._strand: Strand | None = None
+        self._parent: Scope | None = None
         self._futures: list[Future[Any]] = []
+        self._futures_max = 32
         self._inner: list[Scope] = []
 
     def add(self, future: Future[Any]) -> None:
         """Note something that was asked for inside."""
+        if len(self._futures) >= self._futures_max:
+            self._futures = [one for one in self._futures if not one.done]
+            self._futures_max = 32 + 2 * len(self._futures)
         self._futures.append(future)
+
+    def hold(self, strand: Strand) -> None:
+        """Be the scope of all that a new strand does; nothing leaves it but the strand's end."""
+        self._strand = strand
+        strand.scopes.append(self)
 
     def cancel(self) -> None:
         """
@@ -79,32 +89,35 @@ class Scope:
             NotInWorkflowException: called outside the workflow's own fibers.
         """
         self._owner.enter()
-        self._cancel(self._owner.now)
+        self.cancel_at(self._owner.now)
 
     def _expire(self, event_id: int) -> None:
         if self._timer is not None and self._timer.succeeded:
-            self._cancel(event_id)
+            self.cancel_at(event_id)
 
-    def _cancel(self, event_id: int) -> None:
+    def cancel_at(self, event_id: int) -> None:
+        """Cancel it because of an event, if it is not canceled or over."""
         if self.canceled or self._strand is None:
             return
         self.canceled = True
         # The interrupt first: code that waits for one of the futures is to leave the block, not to hear that it was canceled.
         self._owner.interrupt(self._strand, event_id, ScopeCanceledException(self))
-        self._cancel_futures()
+        self.cancel_futures(event_id)
 
-    def _cancel_futures(self) -> None:
+    def cancel_futures(self, event_id: int) -> None:
+        """Cancel what was asked for inside and is not done; it settles at that event."""
         for inner in self._inner:
             if not inner.shields:
-                inner._cancel_futures()  # noqa: SLF001 - a scope of the same kind
-        for future in self._futures:
-            future._cancel_now()  # noqa: SLF001 - what was asked for inside is this scope's to cancel
-        self._futures.clear()
+                inner.cancel_futures(event_id)
+        futures, self._futures = self._futures, []
+        for future in futures:
+            future._cancel_now(event_id)  # noqa: SLF001 - what was asked for inside is this scope's to cancel
 
     def __enter__(self) -> Self:
         self._strand = self._owner.enter()
         if self._strand.scopes:
-            self._strand.scopes[-1]._inner.append(self)  # noqa: SLF001 - a scope of the same kind
+            self._parent = self._strand.scopes[-1]
+            self._parent._inner.append(self)  # noqa: SLF001 - a scope of the same kind
         self._strand.scopes.append(self)
         if self._timeout is not None:
             self._timer = self._owner.start_timeout(self._timeout)
@@ -119,6 +132,11 @@ class Scope:
         strand.scopes.remove(self)
         strand.interrupts = [one for one in strand.interrupts if getattr(one, "scope", None) is not self]
         self._strand = None
+        if self._parent is not None:
+            self._parent._inner.remove(self)  # noqa: SLF001 - a scope of the same kind
+            if not self.shields:
+                for future in self._futures:
+                    self._parent.add(future)
         if self._timer is not None and not self._timer.done:
             self._timer._on_settled = None  # noqa: SLF001 - the block is over
             self._owner.cancel_timer(self._timer)

@@ -77,14 +77,23 @@ class Inbox:
     def put(self, name: str, text: str | None, event_id: int, wake: Callable[[Wait, int], None]) -> None:
         """Take a signal in; whoever has waited longest gets it."""
         value = decode(text)
+        if not self._give(name, value, event_id, wake):
+            self._values.setdefault(name, deque()).append(value)
+
+    def _give(self, name: str, value: Any, event_id: int, wake: Callable[[Wait, int], None]) -> bool:
         waits = self._waits.get(name)
         while waits:
             wait, received = waits.popleft()
             if wait.strand is not None and wait.strand.wait is wait:
                 received.append(value)
                 wake(wait, event_id)
-                return
-        self._values.setdefault(name, deque()).append(value)
+                return True
+        return False
+
+    def give_back(self, name: str, value: Any, event_id: int, wake: Callable[[Wait, int], None]) -> None:
+        """Take back what went to a wait that ended otherwise; whoever asks next gets it."""
+        if not self._give(name, value, event_id, wake):
+            self._values.setdefault(name, deque()).appendleft(value)
 
     def take(self, name: str) -> list[Any]:
         """Return the next value of a name in a list, or an empty list."""
@@ -96,6 +105,14 @@ class Inbox:
         received: list[Any] = []
         self._waits.setdefault(name, deque()).append((wait, received))
         return received
+
+    def leave(self, name: str, wait: Wait) -> None:
+        """Forget a wait that is over."""
+        waits = self._waits[name]
+        for place, (one, _) in enumerate(waits):
+            if one is wait:
+                del waits[place]
+                break
 
     def left(self) -> dict[str, int]:
         """Return how many signals of each name nobody has received."""

@@ -40,10 +40,13 @@ class Strand:
         self.scopes: list[Any] = []
         self.interrupts: list[WorkflowCanceledException] = []
 
-    def due(self) -> WorkflowCanceledException | None:
-        """Take out the first interrupt that no shield holds back."""
+    def due(self, event_id: int) -> WorkflowCanceledException | None:
+        """Take out the first interrupt that no shield holds back; what was asked for in its scope meanwhile is canceled too."""
         for index, error in enumerate(self.interrupts):
             if not self._is_shielded(error):
+                scope = getattr(error, "scope", None)
+                if scope is not None:
+                    scope.cancel_futures(event_id)
                 return self.interrupts.pop(index)
         return None
 
@@ -110,7 +113,7 @@ class Strands:
         strand = self.current
         assert strand is not None
         if strand.interrupts:
-            error = strand.due()
+            error = strand.due(self.now)
             if error is not None:
                 raise error
         if wait.looks:
@@ -165,7 +168,7 @@ class Strands:
             if why is not None and why is not strand.wait:
                 if isinstance(why, Wait) or strand.wait is None or why not in strand.interrupts:
                     continue
-                error = strand.due()
+                error = strand.due(event_id)
                 if error is None:
                     continue
             strand.wait = None

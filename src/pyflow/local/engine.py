@@ -7,7 +7,7 @@ the store holds the same, durably, and is read again whenever memory cannot be t
 
 import sqlite3
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from . import faults, outcomes
@@ -160,6 +160,26 @@ class Engine:
         if last >= from_memory:
             events += recent[max(0, first - from_memory) : last - from_memory + 1]
         return events
+
+    def since_decision_before(self, execution: Execution, started_id: int) -> int:
+        """
+        Return the first event from the time on at which the decision task before this one was started; 1 if there was none.
+
+        By time, as SWF selects them: what happened in the same millisecond before it belongs to it.
+        """
+        before: Event | None = None
+        for event in self._backwards(execution, started_id - 1):
+            if before is not None and event.at < before.at:
+                return event.id + 1
+            if before is None and event.type == "DecisionTaskStarted":
+                before = event
+        return 1
+
+    def _backwards(self, execution: Execution, last: int) -> Iterator[Event]:
+        while last > 0:
+            events = self.read_events(execution, max(1, last - 63), last)
+            yield from reversed(events)
+            last = events[0].id - 1
 
     def trim(self) -> None:
         """Let go of what need not be in memory; only between groups, when all of it is in the store."""

@@ -1,0 +1,72 @@
+"""Each example runs alone with nothing set up, and under the fixture, and gives the same."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+RESULTS = {
+    "signals": {"paid": "paid 42", "reminders": 2},
+    "cancellation": {
+        "confirmed": ["flight booked", "hotel booked", "off we go"],
+        "canceled": ["CANCELED", "flight booked", "hotel booked", "hotel taken back", "flight taken back"],
+        "forgotten": ["CANCELED", "flight booked", "hotel booked", "hotel taken back", "flight taken back"],
+    },
+    "concurrency": {
+        "lengths": [3, 5, 6],
+        "quickest": [10, 20],
+        "log": ["fast 1", "fast 2", "slow 1", "slow 2"],
+        "finished": ["fast", "slow"],
+    },
+    "retries": [
+        {"page": "page of gopher://here", "seconds": 26, "other": "ConnectionError"},
+        {"page": "ValueError", "seconds": 0, "other": "ConnectionError"},
+    ],
+    "children": {"painted": ["hall blue", "kitchen white"], "again": "hall white"},
+    "continue_as_new": {"total": 36, "runs": 3},
+    "patches": ["rye", "wheat, sliced"],
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_it_runs_alone(name):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py"], capture_output=True, text=True, timeout=60, check=True, cwd="/"
+    )
+    assert json.loads(done.stdout) == RESULTS[name]
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_it_runs_under_the_fixture_and_its_histories_replay(name, flow, monkeypatch):
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    assert module.demonstrate(flow) == RESULTS[name]
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_it_is_short_and_says_how_it_runs_and_what_changes_on_aws(name):
+    text = (EXAMPLES / f"{name}.py").read_text()
+    assert len(text.splitlines()) <= 80
+    assert f"    python examples/{name}.py\n" in text
+    assert text.splitlines()[-1].startswith("# On AWS: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("heartbeat.py", "['3 files, attempt 2 began after 2', 'yes, says Ada']\n"),
+        ("starting.py", "True True\nbook, paid by Ada\nCOMPLETED\n"),
+    ],
+)
+def test_example_prints(name, printed):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.returncode) == (printed, 0), done.stderr
+    assert len((EXAMPLES / name).read_text().splitlines()) <= 80
