@@ -20,12 +20,12 @@ from pyflow.exceptions import DeciderException, HistoryException, Nondeterminism
 from pyflow.swf import decisions as swf
 from pyflow.swf.decisions import Decision
 from pyflow.swf.events import HistoryEvent
-from pyflow.swf.model import DECISION_ATTRIBUTES
+from pyflow.swf.model import DECISION_ATTRIBUTES, EVENT_ATTRIBUTES
 
 from .batches import Batch
 from .invocations import Invocation, Place, format_place
 from .parking import PARK
-from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, REPEATING, TABLES, Kind, State
+from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, READ_AHEAD, REPEATING, TABLES, Kind, State
 
 RULES: Final = 1
 """The number of the replay rules that this code writes (contract 0)."""
@@ -180,6 +180,8 @@ class Replayer:
         """
         for batch in batches:
             for _, event_type, _, attributes in batch.events:
+                if event_type not in READ_AHEAD:
+                    continue
                 if event_type == "DecisionTaskCompleted":
                     if self._rules is None:
                         self._rules = _rules_of(attributes)
@@ -221,9 +223,7 @@ class Replayer:
         event: HistoryEvent | None = None
         try:
             for event in batch.events:
-                handler = handlers.get(event[1])
-                if handler is not None:
-                    handler(self, event)
+                handlers[event[1]](self, event)
         except KeyError as error:
             assert event is not None
             event_id, event_type, *_ = event
@@ -267,6 +267,9 @@ class Replayer:
             yield key, invocation
 
     # -- events, one kind each ----------------------------------------------------------------------------------------
+
+    def _on_fact(self, event: HistoryEvent) -> None:
+        """What asks for nothing, answers nothing and ends nothing."""
 
     def _on_started(self, event: HistoryEvent) -> None:
         _, _, _, self.started = event
@@ -528,6 +531,7 @@ _CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
 _JSON = frozenset({"input", "result"})
 
 _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
+    **dict.fromkeys(EVENT_ATTRIBUTES, Replayer._on_fact),
     **dict.fromkeys(ANSWERS, Replayer._on_answer),
     **dict.fromkeys(OUTCOMES, Replayer._on_outcome),
     "StartChildWorkflowExecutionFailed": Replayer._on_child_start_failed,
@@ -548,7 +552,8 @@ def execution_context(text: str = "") -> str:
 
 def names_rules(completed: dict[str, Any]) -> bool:
     """Tell from the attributes of a DecisionTaskCompleted whether its response named its rules; 2.0.0's did not."""
-    return (completed.get("executionContext") or "").startswith(RULES_PREFIX)
+    context: str | None = completed.get("executionContext")
+    return context is not None and context.startswith(RULES_PREFIX)
 
 
 def _rules_of(completed: dict[str, Any]) -> int:
