@@ -115,7 +115,68 @@ def test_a_file_that_is_not_ours_is_refused_untouched(tmp_path, make, says: str)
     with pytest.raises(PyflowException, match=says):
         LocalSWF(path)
     assert path.read_bytes() == before
-    assert {file.name for file in tmp_path.iterdir()} <= {"theirs", "theirs.owner"}
+    assert {file.name for file in tmp_path.iterdir()} <= {"theirs", "theirs-lock"}
+
+
+def test_a_damaged_file_is_refused(tmp_path) -> None:
+    path = tmp_path / "flow.sqlite"
+    with LocalSWF(path) as swf:
+        Driver(swf.direct()).start()
+    whole = path.read_bytes()
+    for page in range(1, len(whole) // 4096):
+        at = page * 4096
+        path.write_bytes(whole[:at] + b"\xff" * 64 + whole[at + 64 :])
+        damaged = path.read_bytes()
+        with pytest.raises(PyflowException, match=r"flow\.sqlite"):
+            LocalSWF(path)
+        assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("change", ["UPDATE domains SET tags = '{'", "UPDATE types SET domain = 'x'"])
+def test_a_file_that_does_not_hold_what_it_should_is_refused(tmp_path, change: str) -> None:
+    path = tmp_path / "flow.sqlite"
+    with LocalSWF(path) as swf:
+        Driver(swf.direct())
+    connection = sqlite3.connect(path)
+    connection.execute(change)
+    connection.commit()
+    connection.close()
+    with pytest.raises(PyflowException, match="does not hold what it should"):
+        LocalSWF(path)
+
+
+def test_a_log_without_its_file_is_not_thrown_away(tmp_path) -> None:
+    path = tmp_path / "flow.sqlite"
+    log = tmp_path / "flow.sqlite-wal"
+    log.write_bytes(b"what was done last")
+    with pytest.raises(PyflowException, match=r"write-ahead log flow\.sqlite-wal is"):
+        LocalSWF(path)
+    assert log.read_bytes() == b"what was done last"
+
+
+def test_a_place_that_cannot_hold_a_file_is_told(tmp_path) -> None:
+    with pytest.raises(PyflowException, match="No such file or directory"):
+        LocalSWF(tmp_path / "nowhere" / "flow.sqlite")
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(PyflowException, match="directory cannot be used"):
+        LocalSWF(tmp_path / "directory")
+
+
+def test_another_name_of_an_owned_file_is_owned_too(tmp_path) -> None:
+    path = tmp_path / "flow.sqlite"
+    with LocalSWF(path):
+        (tmp_path / "soft").symlink_to(path)
+        (tmp_path / "hard").hardlink_to(path)
+        with pytest.raises(PyflowException, match="in use by the process"):
+            LocalSWF(tmp_path / "soft")
+        with pytest.raises(PyflowException, match="locked"):
+            LocalSWF(tmp_path / "hard")
+
+
+def test_fast_waits_for_no_disk(tmp_path) -> None:
+    for fast, level in ((False, 2), (True, 1)):
+        with LocalSWF(tmp_path / f"{fast}.sqlite", fast=fast) as swf:
+            assert swf._service._store._connection.execute("PRAGMA synchronous").fetchone() == (level,)
 
 
 def test_an_empty_file_becomes_a_database(tmp_path) -> None:

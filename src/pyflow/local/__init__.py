@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from pyflow.exceptions import PyflowException
+
 from . import files
 from .clock import Clock, SystemClock, VirtualClock
 from .direct import DirectClient
+from .engine import Engine
 from .ids import Ids
 from .inprocess import make_client
 from .server import Server
@@ -37,6 +40,8 @@ class LocalSWF:
         poll_wait_s: how long a poll waits for a task, in real seconds.
         seed: fixes run ids and tokens, for tests.
         require_lambda_role: refuse Lambda functions to executions that have no role, as AWS does.
+        fast: answer without waiting for the disk. What was answered survives the end of the process, by kill -9 too, but the
+            last moments before a power cut or a crash of the system may be lost.
 
     Raises:
         PyflowException: the file is another program's, damaged, of a newer pyflow, or in use; the text says which.
@@ -51,14 +56,21 @@ class LocalSWF:
         poll_wait_s: float = 60.0,
         seed: int | None = None,
         require_lambda_role: bool = False,
+        fast: bool = False,
     ) -> None:
         self.path = os.fspath(path)
-        self._owner = None if self.path == ":memory:" else files.OwnerLock(Path(self.path))
+        # Two names of one file are one file.
+        self._owner = None if self.path == ":memory:" else files.OwnerLock(Path(self.path).resolve())
         self._servers: list[Server] = []
         try:
-            store = Store(files.connect(self.path))
-            self._service = Service(store, clock or SystemClock(), Ids(seed), lambdas or {}, poll_wait_s)
-            self._service.engine.require_lambda_role = require_lambda_role
+            connection = files.connect(self.path, fast=fast)
+            try:
+                engine = Engine(Store(connection), Ids(seed), clock or SystemClock())
+            except Exception as error:
+                connection.close()
+                raise PyflowException(f"{self.path} does not hold what it should: {error!r}") from error
+            engine.require_lambda_role = require_lambda_role
+            self._service = Service(engine, lambdas or {}, poll_wait_s)
         except BaseException:
             self._release()
             raise

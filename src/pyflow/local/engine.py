@@ -73,14 +73,11 @@ class Engine:
         self.task_lists.forget_tasks()
         self._cache: OrderedDict[int, Execution] = OrderedDict()
         self._last_run = self.store.last_run()
-        for run, domain, workflow_id, due in self.store.open_executions():
-            self.registry.domain(domain).open_runs[workflow_id] = run
-            if due is not None:
-                self._arm(run, 1, due)
-        for run, event_id, due in self.store.deadlines():
-            self._arm(run, event_id, due)
-        for kind, run, event_id, domain, name, priority, since in self.store.waiting_tasks():
-            self._enqueue(ListKey(kind, domain, name), run, event_id, priority, since)
+        for domain in self.registry.domains():
+            domain.open_runs = self.store.open_runs(domain.name)
+        self.deadlines.load(each for each in self.store.deadlines() if each[1:] not in self._broken)
+        self.task_lists.load(self.store.waiting_tasks())
+        self.to_match = self.task_lists.matched()
         self._expiries = {
             domain.name: oldest + domain.retention_ms
             for domain in self.registry.domains()

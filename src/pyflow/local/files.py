@@ -12,13 +12,12 @@ from pyflow.exceptions import PyflowException
 APPLICATION_ID: Final = 0x70796677  # "pyfw"
 SCHEMA_VERSION: Final = 1
 MAGIC: Final = b"SQLite format 3\0"
-
+CHECKED_BYTES_MAX: Final = 64 * 1024 * 1024
 
 PRAGMAS: Final = (
     # We are the only user; so the write-ahead log needs no memory shared with others, and no locks per transaction.
     "locking_mode = EXCLUSIVE",
     "journal_mode = WAL",
-    "synchronous = FULL",
     "wal_autocheckpoint = 4000",
     "trusted_schema = OFF",
     "cell_size_check = ON",
@@ -34,9 +33,11 @@ class OwnerLock:
     """
 
     def __init__(self, database: Path) -> None:
-        self.path = database.with_name(database.name + ".owner")
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open(self.path, flags, 0o600)
+        try:
+            self._descriptor = os.open(database.with_name(database.name + "-lock"), flags, 0o600)
+        except OSError as error:
+            raise PyflowException(f"{database} cannot be used: {error.strerror} ({error.filename})") from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -54,17 +55,10 @@ class OwnerLock:
         os.close(self._descriptor)
 
 
-def check(database: Path) -> None:
-    """
-    Refuse a file that is not ours, by its first 100 bytes and without opening it as a database.
-
-    Raises:
-        PyflowException: it is no SQLite database, another program's, or of a newer pyflow; the text says which.
-    """
+def _check_header(database: Path) -> None:
+    """Refuse a file that is not ours, by its first 100 bytes and without opening it as a database."""
     with database.open("rb") as file:
         header = file.read(100)
-    if not header:
-        return
     if len(header) < 100 or not header.startswith(MAGIC):
         raise PyflowException(f"{database} is not a SQLite database; nothing was written to it. Name another file.")
     application_id = int.from_bytes(header[68:72], "big")
@@ -81,24 +75,30 @@ def check(database: Path) -> None:
         )
 
 
-def create(database: Path) -> None:
+def _create(database: Path) -> None:
     """
     Make a new database beside the name and move it there, so that a file of that name is always whole.
 
-    The header is written before the journal becomes a write-ahead log: so ``check`` finds it in the file itself.
+    The header is written before the journal becomes a write-ahead log: so it is found in the file itself.
     """
+    log = database.with_name(database.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise PyflowException(
+            f"{database} is not there but its write-ahead log {log.name} is, with what was done last. Put the file back, or "
+            f"remove the log if it is to be lost."
+        )
     draft = database.with_name(database.name + ".new")
     draft.unlink(missing_ok=True)
     os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
-        build(connection)
+        _build(connection)
     finally:
         connection.close()
     draft.replace(database)
 
 
-def build(connection: sqlite3.Connection) -> None:
+def _build(connection: sqlite3.Connection) -> None:
     """Write the schema and our mark into an empty database."""
     schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
     connection.executescript(
@@ -106,27 +106,41 @@ def build(connection: sqlite3.Connection) -> None:
     )
 
 
-def connect(path: str) -> sqlite3.Connection:
+def _open(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=0.2, isolation_level=None, check_same_thread=False, cached_statements=256)
+
+
+def connect(path: str, *, fast: bool = False) -> sqlite3.Connection:
     """
     Open the database at a path, or a new one in memory, ready for one writer.
+
+    Args:
+        path: a file, made if it is not there or is empty; or ``:memory:``.
+        fast: do not wait for the disk at each commit; a power cut may then take the last moments.
 
     Raises:
         PyflowException: the file is not ours or does not read.
     """
     if path == ":memory:":
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        build(connection)
+        connection = _open(path)
+        _build(connection)
         return connection
     database = Path(path)
-    check(database) if database.exists() else create(database)
-    if database.stat().st_size == 0:
-        create(database)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
-        for pragma in PRAGMAS:
+        if database.exists() and database.stat().st_size:
+            _check_header(database)
+        else:
+            _create(database)
+        connection = _open(path)
+    except (OSError, sqlite3.Error) as error:
+        raise PyflowException(f"{path} cannot be used as a database: {error}") from error
+    try:
+        for pragma in (*PRAGMAS, f"synchronous = {'NORMAL' if fast else 'FULL'}"):
             connection.execute(f"PRAGMA {pragma}")
-        problems = connection.execute("PRAGMA quick_check(1)").fetchall()
-    except sqlite3.DatabaseError as error:
+        # Reading all of a large file would take longer than a restart may; its pages are checked as they are read.
+        small = database.stat().st_size <= CHECKED_BYTES_MAX
+        problems = connection.execute("PRAGMA quick_check(1)").fetchall() if small else [("ok",)]
+    except sqlite3.Error as error:
         connection.close()
         raise PyflowException(f"{path} does not read as a database: {error}. Nothing was written to it.") from error
     if problems != [("ok",)]:

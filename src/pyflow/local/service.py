@@ -10,10 +10,12 @@ the state is read again from the store, and each call is tried once more by itse
 """
 
 import logging
+import os
 import queue
 import sqlite3
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,13 +25,10 @@ from pyflow.exceptions import PyflowException, ServiceFault
 
 from . import faults
 from .calls import Call, Context, Wait
-from .clock import Clock
 from .engine import BrokenDeadline, Engine
-from .ids import Ids
 from .lambdas import Function, Invocation, Lambdas, Outcome
 from .rules import tasks
 from .rules.turn import Turn
-from .store import Store
 
 GROUP_MAX: Final = 256
 POLLERS_MAX: Final = 1_000
@@ -39,40 +38,47 @@ POLLER_SEEN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
+_services: "weakref.WeakSet[Service]" = weakref.WeakSet()
+
+
+def _leave_services_to_parent() -> None:
+    for service in _services:
+        service.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_services_to_parent)
+
 
 class Service:
     """
     The engine at work.
 
     Args:
-        store: what is kept; this service closes it.
-        clock: what time it is.
-        ids: where run ids come from.
+        engine: the state; its store is closed with this service.
         functions: Lambda functions by name.
         poll_wait_s: how long a poll waits for a task, in real time.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, ids: Ids, functions: Mapping[str, Function], poll_wait_s: float
-    ) -> None:
-        self.engine = Engine(store, ids, clock)
-        self.ids = ids
+    def __init__(self, engine: Engine, functions: Mapping[str, Function], poll_wait_s: float) -> None:
+        self.engine = engine
+        self.ids = engine.ids
         self.lambdas = Lambdas(functions, self._lambda_started, self._lambda_finished)
-        self._store = store
-        self._clock = clock
+        self._store = engine.store
+        self._clock = engine.clock
         self._poll_wait_s = poll_wait_s
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: OrderedDict[Call, None] = OrderedDict()
         self._finished: list[Call] = []
         self._requests = 0
-        self._closing = False
+        self._closing: str | None = None
         self._gate = threading.Lock()
-        self.engine.resume_lambdas(clock.now_ms())
-        store.commit()
-        clock.on_change(lambda: self._inbox.put(None))
+        engine.resume_lambdas(self._clock.now_ms())
+        engine.store.commit()
+        self._clock.on_change(lambda: self._inbox.put(None))
         self._thread = threading.Thread(target=self._loop, name="pyflow-local-service", daemon=True)
         self._thread.start()
         self._hand_out_lambdas()
+        _services.add(self)
 
     # -- the doors' side
 
@@ -85,7 +91,7 @@ class Service:
         """
         with self._gate:
             if self._closing:
-                raise PyflowException("this LocalSWF is closed")
+                raise PyflowException(self._closing)
             self._inbox.put(call)
 
     def run(self, work: Callable[[Context], Any], region: str) -> Any:
@@ -124,11 +130,22 @@ class Service:
         with self._gate:
             if self._closing:
                 return
-            self._closing = True
+            self._closing = "this LocalSWF is closed"
             self._inbox.put(None)
         self.lambdas.close()
         self._thread.join()
         self._store.close()
+
+    def leave_to_parent(self) -> None:
+        """
+        Be closed in a process that was forked off, whose parent goes on with the service.
+
+        The connection is never closed here: SQLite would write the log into the database behind the parent's back. So it is
+        given a reference that nobody drops, not even the interpreter when it ends.
+        """
+        self._gate = threading.Lock()
+        self._closing = "this LocalSWF belongs to the process that this one was forked from"
+        self._store.leak()
 
     def _tell(self, what: Callable[[], object]) -> None:
         with self._gate:

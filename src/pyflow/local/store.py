@@ -5,6 +5,7 @@ Operations change the state in memory and say here what they appended and touche
 group of them in one transaction. A task that is scheduled, handed out and closed within one group never has a row.
 """
 
+import ctypes
 import json
 import sqlite3
 from collections import defaultdict
@@ -86,6 +87,10 @@ class Store:
         """Close the database."""
         self._connection.close()
 
+    def leak(self) -> None:
+        """Let the connection never be closed in this process."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+
     def _flush_executions(self) -> None:
         execute = self._connection.execute
         for execution in self._executions:
@@ -162,33 +167,36 @@ class Store:
         highest = int(self._connection.execute("SELECT COALESCE(MAX(run), 0) FROM executions").fetchone()[0])
         return max(highest, int(self.service_fact("last_run") or 0))
 
-    def open_executions(self) -> Iterator[tuple[int, str, str, int | None]]:
-        """Yield run, domain, workflow id and due time of all open executions."""
-        yield from self._connection.execute(
-            "SELECT run, domain, workflow_id, due FROM executions WHERE closed_at IS NULL"
+    def open_runs(self, domain: str) -> dict[str, int]:
+        """Return the runs that are open in a domain, by workflow id."""
+        return dict(
+            self._connection.execute(
+                "SELECT workflow_id, run FROM executions WHERE domain = ? AND closed_at IS NULL", (domain,)
+            )
         )
 
-    def waiting_tasks(self) -> Iterator[tuple[str, int, int, str, str, int, int]]:
-        """Yield kind, run, event id, domain, task list, priority and since when, of all tasks that polls may have."""
-        yield from self._connection.execute(
+    def waiting_tasks(self) -> Iterator[tuple[str, str, str, int, int, int, int]]:
+        """Return kind, domain, list, negative priority, since when, run and event id of all tasks that polls may have."""
+        return self._connection.execute(
             """
-            SELECT 'decision', run, event_id, domain, task_list, priority, opened_at FROM waiting_decision_tasks
+            SELECT 'decision', domain, task_list, -priority, opened_at, run, event_id FROM waiting_decision_tasks
                 WHERE available
             UNION ALL
-            SELECT 'activity', run, event_id, domain, task_list, priority, opened_at FROM waiting_activity_tasks
+            SELECT 'activity', domain, task_list, -priority, opened_at, run, event_id FROM waiting_activity_tasks
             """
         )
 
     def deadlines(self) -> Iterator[tuple[int, int, int]]:
-        """Yield run, event id and due time of every open item that has one."""
-        yield from self._connection.execute(
+        """Return due time, run and event id of everything open that has a deadline; an execution's is at event 1."""
+        return self._connection.execute(
             """
-            SELECT run, event_id, due FROM waiting_decision_tasks WHERE due IS NOT NULL
-            UNION ALL SELECT run, event_id, due FROM started_decision_tasks WHERE due IS NOT NULL
-            UNION ALL SELECT run, event_id, due FROM waiting_activity_tasks WHERE due IS NOT NULL
-            UNION ALL SELECT run, event_id, due FROM started_activity_tasks WHERE due IS NOT NULL
-            UNION ALL SELECT run, event_id, due FROM timers
-            UNION ALL SELECT run, event_id, due FROM lambda_tasks WHERE due IS NOT NULL
+            SELECT due, run, 1 FROM executions WHERE closed_at IS NULL AND due IS NOT NULL
+            UNION ALL SELECT due, run, event_id FROM waiting_decision_tasks WHERE due IS NOT NULL
+            UNION ALL SELECT due, run, event_id FROM started_decision_tasks WHERE due IS NOT NULL
+            UNION ALL SELECT due, run, event_id FROM waiting_activity_tasks WHERE due IS NOT NULL
+            UNION ALL SELECT due, run, event_id FROM started_activity_tasks WHERE due IS NOT NULL
+            UNION ALL SELECT due, run, event_id FROM timers
+            UNION ALL SELECT due, run, event_id FROM lambda_tasks WHERE due IS NOT NULL
             """
         )
 

@@ -3,6 +3,7 @@
 import heapq
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -60,6 +61,21 @@ class TaskLists:
         tasks.add(run, event_id, priority, since)
         self._places[run, event_id] = tasks
         return bool(tasks.polls)
+
+    def load(self, waiting: Iterable[tuple[str, str, str, int, int, int, int]]) -> None:
+        """Let many tasks wait where none did: kind, domain, list, negative priority, since when, run, event id."""
+        for kind, domain, name, *entry in waiting:
+            tasks = self._list(ListKey(kind, domain, name))
+            tasks.heap.append((entry[0], entry[1], entry[2], entry[3]))
+            key = (entry[2], entry[3])
+            tasks.members.add(key)
+            self._places[key] = tasks
+        for tasks in self._lists.values():
+            heapq.heapify(tasks.heap)
+
+    def matched(self) -> set[ListKey]:
+        """Return the lists that have both tasks and polls."""
+        return {key for key, tasks in self._lists.items() if tasks.members and tasks.polls}
 
     def remove(self, run: int, event_id: int) -> None:
         """Take a task out of its list, if it is in one."""

@@ -1,6 +1,7 @@
 """The deadlines of everything open, in the order of their time."""
 
 import heapq
+from collections.abc import Iterable
 from typing import Final
 
 Key = tuple[int, int]
@@ -18,8 +19,11 @@ class Deadlines:
         self._heap: list[tuple[int, int, int]] = []
         self._armed: dict[Key, int] = {}
 
-    def __len__(self) -> int:
-        return len(self._armed)
+    def load(self, deadlines: Iterable[tuple[int, int, int]]) -> None:
+        """Set many deadlines, as (due, run, event id), where there were none."""
+        self._heap = list(deadlines)
+        self._armed = {(run, event_id): due for due, run, event_id in self._heap}
+        heapq.heapify(self._heap)
 
     def arm(self, run: int, event_id: int, due: int) -> None:
         """Set the deadline."""
