@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any
 
-from ._fiber import Fiber, current
+from ._fiber import Fiber, current, getcurrent
 from .exceptions import WorkflowCanceledException
 from .future import Wait
 
@@ -74,6 +74,9 @@ class Strands:
     """
     All strands of a run, and the loop that lets them go on.
 
+    Args:
+        refuse: raises for a caller that is not the running code.
+
     Attributes:
         running: the fiber whose code is running; None between steps and while a recorded value is made.
         current: its strand.
@@ -81,11 +84,12 @@ class Strands:
         main: the strand of ``run`` itself, until that is over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refuse: Callable[[], Any]) -> None:
         self.running: Fiber | None = None
         self.current: Strand | None = None
         self.main: Strand | None = None
         self.now = 0
+        self._refuse = refuse
         self._all: dict[int, Strand] = {}
         self._started = 0
         self._queued = 0
@@ -119,18 +123,24 @@ class Strands:
 
         Raises:
             WorkflowCanceledException: an interrupt is due.
+            NotInWorkflowException: the caller is not the running code.
         """
+        if getcurrent() is not self.running:
+            self._refuse()
         strand = self.current
         assert strand is not None
         if strand.interrupts:
             error = strand.due(self.now)
             if error is not None:
                 raise error
-        if wait.looks:
-            self._lookers.append(wait)
         wait.strand = strand
         strand.wait = wait
         strand.fiber.suspend()
+
+    def park_to_look(self, wait: Wait) -> None:
+        """Suspend the running strand until the next batch: only its code can see what it waits for."""
+        self._lookers.append(wait)
+        self.park(wait)
 
     def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:
         """Suspend the running strand until a predicate holds, or the wait is woken."""
@@ -146,7 +156,8 @@ class Strands:
         """Make the strand of a wait ready, if it still waits for that."""
         strand = wait.strand
         if strand is not None and strand.wait is wait:
-            self._queue(event_id, strand, wait)
+            self._queued += 1
+            heappush(self._ready, (event_id, strand.number, self._queued, strand, wait))
 
     def _wake_lookers(self, event_id: int) -> None:
         """Make ready whoever waits for something that only the code itself can see."""
@@ -184,25 +195,23 @@ class Strands:
                 if error is None:
                     continue
             strand.wait = None
-            self._step(event_id, strand, error)
+            self.now, self.current, self.running = event_id, strand, strand.fiber
+            try:
+                strand.fiber.resume(error)
+            finally:
+                self.running = self.current = None
+                if strand.fiber.dead:
+                    self._end(strand)
             if self.main is None:
                 ready.clear()
                 return
             if self._predicates:
                 self._try_predicates(event_id)
 
-    def _step(self, event_id: int, strand: Strand, error: BaseException | None) -> None:
-        self.now = event_id
-        self.current = strand
-        self.running = fiber = strand.fiber
-        try:
-            fiber.resume(error)
-        finally:
-            self.running = self.current = None
-            if fiber.dead:
-                del self._all[strand.number]
-                if strand is self.main:
-                    self.main = None
+    def _end(self, strand: Strand) -> None:
+        del self._all[strand.number]
+        if strand is self.main:
+            self.main = None
 
     def _try_predicates(self, event_id: int) -> None:
         for wait, predicate in list(self._predicates.items()):
