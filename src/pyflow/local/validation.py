@@ -108,7 +108,7 @@ def _structure(shape_name: str, shape: dict[str, Any]) -> Check:
     ]
 
     def apply(value: Any, path: str, violations: list[str]) -> None:
-        if type(value) is not dict:
+        if not isinstance(value, dict):
             _not_a(value, "a structure", path)
         prefix = f"{path}." if path else ""
         for name, check_member, required in members:
