@@ -24,6 +24,9 @@ proof: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
+docs: $(READY)
+	$(BIN)/python -c 'from pyflow.replay.machine import page; print(page(), end="")' > docs/state-machines.md
+
 model: $(READY)
 	$(BIN)/python src/pyflow/swf/generate.py
 

@@ -55,3 +55,18 @@ def test_it_is_short_and_says_how_it_runs_and_what_changes_on_aws(name):
     assert len(text.splitlines()) <= 80
     assert f"    python examples/{name}.py\n" in text
     assert text.splitlines()[-1].startswith("# On AWS: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("heartbeat.py", "['3 files, attempt 2 began after 2', 'yes, says Ada']\n"),
+        ("starting.py", "True True\nbook, paid by Ada\nCOMPLETED\n"),
+    ],
+)
+def test_example_prints(name, printed):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.returncode) == (printed, 0), done.stderr
+    assert len((EXAMPLES / name).read_text().splitlines()) <= 80

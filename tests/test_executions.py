@@ -7,7 +7,8 @@ import pytest
 
 from pyflow import executions
 from pyflow.exceptions import SerializationException, ServiceFault
-from pyflow.executions import WorkflowStatus, get_workflow_status, start_workflow
+from pyflow.executions import start_workflow
+from pyflow.handles import WorkflowStatus, get_workflow_status
 
 
 class Service:

@@ -11,6 +11,7 @@ from types import ModuleType
 from .activities import Activity, activity
 from .descriptors import ActivityDescriptor, ChildWorkflowDescriptor, LambdaDescriptor
 from .exceptions import (
+    ActivityCanceledException,
     DeciderException,
     HistoryException,
     InvocationCanceledException,
@@ -18,6 +19,7 @@ from .exceptions import (
     InvocationFailedException,
     InvocationTimedOutException,
     NondeterminismException,
+    NotInActivityException,
     NotInWorkflowException,
     PyflowException,
     SerializationException,
@@ -26,18 +28,24 @@ from .exceptions import (
     WorkflowBlockedException,
     WorkflowCanceledException,
     WorkflowFailedException,
+    WorkflowTerminatedException,
+    WorkflowTimedOutException,
 )
-from .executions import WorkflowStatus, get_workflow_status, start_workflow
+from .executions import StartedWorkflow, start_workflow
 from .future import Future
+from .handles import WorkflowHandle, WorkflowStatus, get_workflow_status, handle
 from .retry import RetryPolicy
 from .signals import signal
+from .tasks import ActivityTask, cancel_activity, complete_activity, fail_activity, heartbeat_activity
 from .worker.activities import ActivityWorker
 from .worker.decider import Decider, poll_for_executions
 from .workflow import Workflow, WorkflowInvocationHelper
 
 __all__ = [
     "Activity",
+    "ActivityCanceledException",
     "ActivityDescriptor",
+    "ActivityTask",
     "ActivityWorker",
     "ChildWorkflowDescriptor",
     "Decider",
@@ -50,19 +58,29 @@ __all__ = [
     "InvocationTimedOutException",
     "LambdaDescriptor",
     "NondeterminismException",
+    "NotInActivityException",
     "NotInWorkflowException",
     "PyflowException",
     "RetryPolicy",
     "SerializationException",
     "ServiceFault",
+    "StartedWorkflow",
     "WaitTimedOutException",
     "Workflow",
     "WorkflowBlockedException",
     "WorkflowCanceledException",
     "WorkflowFailedException",
+    "WorkflowHandle",
     "WorkflowStatus",
+    "WorkflowTerminatedException",
+    "WorkflowTimedOutException",
     "activity",
+    "cancel_activity",
+    "complete_activity",
+    "fail_activity",
     "get_workflow_status",
+    "handle",
+    "heartbeat_activity",
     "logger",
     "poll_for_executions",
     "signal",

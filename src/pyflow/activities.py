@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable
 from datetime import timedelta
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overload
 
 from . import _fiber
 from .converter import JSON, duration
@@ -18,6 +18,7 @@ from .future import InvocationFuture
 from .replay.tables import Kind
 from .retry import Attempts, RetryPolicy
 from .swf import decisions as swf
+from .tasks import current_task, performing
 
 if TYPE_CHECKING:
     from .run import Run
@@ -84,13 +85,10 @@ class Activity(Generic[P, R]):
         value = self._pack(args, kwargs)
         text = None if value is None else JSON.encode(value, "the input of activity", self.name)
         type_ = {"name": self.name, "version": self.version}
-
-        def decide(attempt_id: str) -> swf.Decision:
-            return swf.schedule_activity_task(attempt_id, self.name, self.version, input=text, **self._asked)
-
-        future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decide(own_id))
+        decision = swf.schedule_activity_task(own_id, self.name, self.version, input=text, **self._asked)
+        future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decision)
         if self.retry is not None:
-            future.attempts = Attempts(self.retry, own_id, decide, run.seconds())
+            future.attempts = Attempts(self.retry, own_id, run.seconds())
         return future
 
     def options(
@@ -156,7 +154,11 @@ class Activity(Generic[P, R]):
             bound = self._signature.bind(**value)
         else:
             raise TypeError(f"activity {self.name!r} takes an object of {list(parameters)} as input, not {value!r}")
-        return JSON.encode(self.function(*bound.args, **bound.kwargs), f"the result of activity {self.name!r}")
+        result = self.function(*bound.args, **bound.kwargs)
+        task = performing.get()
+        if task is not None and task.deferred:
+            return "null"  # nobody sends it: it need not be JSON
+        return JSON.encode(result, f"the result of activity {self.name!r}")
 
     def _pack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arguments = self._signature.bind(*args, **kwargs).arguments
@@ -165,68 +167,79 @@ class Activity(Generic[P, R]):
         return arguments or None
 
 
-@overload
-def activity(name: Callable[P, R]) -> Activity[P, R]: ...
-@overload
-def activity(
-    name: str | None = None,
-    version: str = "1.0",
-    *,
-    start_to_close: Duration = None,
-    schedule_to_start: Duration = None,
-    schedule_to_close: Duration = None,
-    heartbeat: Duration = None,
-    retry: RetryPolicy | None = None,
-    task_list: str | None = None,
-    priority: int | None = None,
-) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
-def activity(
-    name: Any = None,
-    version: str = "1.0",
-    *,
-    start_to_close: Duration = None,
-    schedule_to_start: Duration = None,
-    schedule_to_close: Duration = None,
-    heartbeat: Duration = None,
-    retry: RetryPolicy | None = None,
-    task_list: str | None = None,
-    priority: int | None = None,
-) -> Any:
-    """
-    Make a function an activity type.
+class ActivityDecorator:
+    """What ``pyflow.activity`` is: the decorator, with ``current`` on it for the body."""
 
-    Args:
-        name: the type's name; None: the function's.
-        version: the type's version.
-        start_to_close, schedule_to_start, schedule_to_close, heartbeat: the type's default timeouts, in seconds or as a
-            timedelta, rounded up; None: no such timeout (SWF's ``NONE``).
-        retry: when a workflow asks for it again after a failure; None: never.
-        task_list: the list its workers poll; None: that of whoever registers it.
-        priority: an int32; higher comes first.
+    current = staticmethod(current_task)
+    """Return the ``ActivityTask`` that the calling body works on; raises NotInActivityException outside a body."""
 
-    Raises:
-        ValueError: a timeout is negative, not finite or over a year.
-        PyflowException: the function takes ``*args`` or ``**kwargs``.
+    @overload
+    def __call__(self, name: Callable[P, R]) -> Activity[P, R]: ...
+    @overload
+    def __call__(
+        self,
+        name: str | None = None,
+        version: str = "1.0",
+        *,
+        start_to_close: Duration = None,
+        schedule_to_start: Duration = None,
+        schedule_to_close: Duration = None,
+        heartbeat: Duration = None,
+        retry: RetryPolicy | None = None,
+        task_list: str | None = None,
+        priority: int | None = None,
+    ) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
+    def __call__(
+        self,
+        name: Any = None,
+        version: str = "1.0",
+        *,
+        start_to_close: Duration = None,
+        schedule_to_start: Duration = None,
+        schedule_to_close: Duration = None,
+        heartbeat: Duration = None,
+        retry: RetryPolicy | None = None,
+        task_list: str | None = None,
+        priority: int | None = None,
+    ) -> Any:
+        """
+        Make a function an activity type.
 
-    Source:
-        SWF API Reference, RegisterActivityType.
-    """
-    registration: dict[str, Any] = {
-        "defaultTaskStartToCloseTimeout": duration(start_to_close, "start_to_close", default="NONE"),
-        "defaultTaskScheduleToStartTimeout": duration(schedule_to_start, "schedule_to_start", default="NONE"),
-        "defaultTaskScheduleToCloseTimeout": duration(schedule_to_close, "schedule_to_close", default="NONE"),
-        "defaultTaskHeartbeatTimeout": duration(heartbeat, "heartbeat", default="NONE"),
-    }
+        Args:
+            name: the type's name; None: the function's.
+            version: the type's version.
+            start_to_close, schedule_to_start, schedule_to_close, heartbeat: the type's default timeouts, in seconds or as a
+                timedelta, rounded up; None: no such timeout (SWF's ``NONE``).
+            retry: when a workflow asks for it again after a failure; None: never.
+            task_list: the list its workers poll; None: that of whoever registers it.
+            priority: an int32; higher comes first.
 
-    if task_list is not None:
-        registration["defaultTaskList"] = {"name": task_list}
-    if priority is not None:
-        registration["defaultTaskPriority"] = str(priority)
+        Raises:
+            ValueError: a timeout is negative, not finite or over a year.
+            PyflowException: the function takes ``*args`` or ``**kwargs``.
 
-    def define(function: Callable[P, R]) -> Activity[P, R]:
-        own_name = name if isinstance(name, str) else function.__name__
-        made = Activity(function, own_name, version, registration)
-        made.retry = retry
-        return made
+        Source:
+            SWF API Reference, RegisterActivityType.
+        """
+        registration: dict[str, Any] = {
+            "defaultTaskStartToCloseTimeout": duration(start_to_close, "start_to_close", default="NONE"),
+            "defaultTaskScheduleToStartTimeout": duration(schedule_to_start, "schedule_to_start", default="NONE"),
+            "defaultTaskScheduleToCloseTimeout": duration(schedule_to_close, "schedule_to_close", default="NONE"),
+            "defaultTaskHeartbeatTimeout": duration(heartbeat, "heartbeat", default="NONE"),
+        }
 
-    return define(name) if callable(name) else define
+        if task_list is not None:
+            registration["defaultTaskList"] = {"name": task_list}
+        if priority is not None:
+            registration["defaultTaskPriority"] = str(priority)
+
+        def define(function: Callable[P, R]) -> Activity[P, R]:
+            own_name = name if isinstance(name, str) else function.__name__
+            made = Activity(function, own_name, version, registration)
+            made.retry = retry
+            return made
+
+        return define(name) if callable(name) else define
+
+
+activity: Final = ActivityDecorator()

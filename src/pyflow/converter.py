@@ -123,3 +123,8 @@ def duration(value: float | str | timedelta | None, what: str, *, default: str |
 def cut(text: str, length: int = DATA_MAX) -> str:
     """Shorten prose to a length, with a mark where it was cut. Never for data."""
     return text if len(text) <= length else text[: length - len(_CUT_MARK)] + _CUT_MARK
+
+
+def sendable(text: str, length: int = DATA_MAX) -> str:
+    """Make prose fit: cut where it is too long, and nothing in it that UTF-8 does not have."""
+    return cut(text.encode("utf-8", "replace").decode("utf-8"), length)

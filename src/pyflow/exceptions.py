@@ -10,18 +10,23 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     │   │   └── HistoryException            the history itself is not sound (a gap, an unknown event, ...)
     │   ├── WorkflowFailedException         raised by authors: fail this execution, with a reason and details
     │   ├── WorkflowCanceledException       raised at a wait: somebody asked this execution to cancel
+    │   ├── WorkflowTerminatedException     from a handle: somebody terminated the execution
+    │   ├── WorkflowTimedOutException       from a handle: the execution took longer than its timeout
     │   ├── InvocationException             a lambda, activity, child workflow, timer, ... did not succeed
     │   │   ├── InvocationTimedOutException
     │   │   ├── InvocationFailedException
     │   │   └── InvocationCanceledException
     │   ├── WaitTimedOutException           a wait with a timeout ended before what it waited for
+    │   ├── ActivityCanceledException       raised in a body: somebody asked this activity to cancel
     │   ├── NotInWorkflowException          result() and friends were called outside the workflow's own fiber
+    │   ├── NotInActivityException          activity.current() was called outside an activity's body
     │   ├── SerializationException          a value cannot be sent through SWF (also a TypeError and a ValueError)
     │   └── ServiceFault                    SWF, or the local service, refused a call
     └── WorkflowBlockedException            a name of pyflow 2.0.0; never raised
 """
 
 __all__ = [
+    "ActivityCanceledException",
     "DeciderException",
     "HistoryException",
     "InvocationCanceledException",
@@ -29,6 +34,7 @@ __all__ = [
     "InvocationFailedException",
     "InvocationTimedOutException",
     "NondeterminismException",
+    "NotInActivityException",
     "NotInWorkflowException",
     "PyflowException",
     "SerializationException",
@@ -37,6 +43,8 @@ __all__ = [
     "WorkflowBlockedException",
     "WorkflowCanceledException",
     "WorkflowFailedException",
+    "WorkflowTerminatedException",
+    "WorkflowTimedOutException",
 ]
 
 
@@ -139,6 +147,36 @@ class WorkflowCanceledException(PyflowException):
         super().__init__(details or "cancellation of this workflow execution was requested")
 
 
+class WorkflowTerminatedException(PyflowException):
+    """
+    An execution was terminated; raised by ``result`` of a handle.
+
+    Args:
+        reason: a short text of whoever did it, or None.
+        details: a longer one, or None.
+        cause: where SWF did it itself: ``CHILD_POLICY_APPLIED``, ``EVENT_LIMIT_EXCEEDED``, ...
+    """
+
+    def __init__(self, reason: str | None = None, details: str | None = None, *, cause: str | None = None) -> None:
+        self.reason = reason
+        self.details = details
+        self.cause = cause
+        super().__init__(": ".join(part for part in (cause, reason, details) if part) or "it was terminated")
+
+
+class WorkflowTimedOutException(PyflowException):
+    """
+    An execution took longer than its timeout; raised by ``result`` of a handle.
+
+    Args:
+        timeout_type: ``START_TO_CLOSE``: SWF has no other for executions.
+    """
+
+    def __init__(self, timeout_type: str | None = None) -> None:
+        self.timeout_type = timeout_type
+        super().__init__(f"the execution timed out: {timeout_type}")
+
+
 class InvocationException(PyflowException):
     """
     Something that the workflow asked for did not succeed.
@@ -193,6 +231,26 @@ class NotInWorkflowException(PyflowException):
     Another thread, an activity, a signal handler, a finalizer and the code of another run are all outside. Nothing has
     switched and nothing was asked for.
     """
+
+
+class ActivityCanceledException(PyflowException):
+    """
+    Somebody asked this activity to cancel, or SWF does not wait for it any more.
+
+    Raised in a body by ``activity.current().heartbeat()``. A body that is left with it, for whatever cause, answers its task as
+    canceled.
+
+    Args:
+        details: recorded as the details of ``ActivityTaskCanceled``; at most 32,768 characters.
+    """
+
+    def __init__(self, details: str | None = None) -> None:
+        self.details = details
+        super().__init__(details or "cancellation of this activity was requested")
+
+
+class NotInActivityException(PyflowException):
+    """``activity.current()`` was called where no worker runs the body of an activity."""
 
 
 class SerializationException(PyflowException, TypeError, ValueError):

@@ -1,47 +1,47 @@
 """
-Start workflow executions, and ask after them.
+Start workflow executions.
 """
 
 import json
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
 from .converter import DATA_MAX, JSON, duration
 from .exceptions import SerializationException, ServiceFault
+from .handles import WorkflowHandle, newest_run
 from .swf.client import Client, create_client, service_faults
-from .swf.events import CLOSE_EVENTS, attributes_of
+
+if TYPE_CHECKING:
+    from .workflow import Workflow
+
+REUSE_TRIES: Final = 5
+REUSE_PAUSE_S: Final = 0.2
+"""Between tries to find the open execution of an id: SWF lists it a moment after it refuses the id."""
 
 
-@dataclass
-class WorkflowStatus:
+class StartedWorkflow(dict[str, str]):
     """
-    What ``get_workflow_status`` found out.
+    What ``start_workflow`` returns: ``{"workflowId": ..., "runId": ...}``, with a handle on it.
 
-    ``execution_status``: ``OPEN`` or ``CLOSED``; ``workflow_description``: DescribeWorkflowExecution's whole reply;
-    ``close_status``: ``COMPLETED``, ``FAILED``, ``CANCELED``, ``TERMINATED``, ``CONTINUED_AS_NEW`` or ``TIMED_OUT`` once it
-    is closed; ``latest_activity_timestamp``: when an activity task was last scheduled; ``result``: the JSON text of a
-    completed execution's result; ``failure_reason`` and ``failure_details``: of a failed one; ``exit_event``: the event
-    that closed it, as the API gives it.
+    Attributes:
+        handle: the execution, to wait for its result, signal it, ...
+        reused: it was open already, and nothing was started.
     """
 
-    execution_status: str
-    workflow_description: dict[str, Any]
-    close_status: str | None = None
-    latest_activity_timestamp: datetime | float | None = None
-    result: str | None = None
-    failure_reason: str | None = None
-    failure_details: str | None = None
-    exit_event: dict[str, Any] | None = None
+    def __init__(self, handle: WorkflowHandle, *, reused: bool = False) -> None:
+        super().__init__(handle.execution)
+        self.handle = handle
+        self.reused = reused
 
 
 def start_workflow(
     domain: str,
-    workflow_name: str,
-    workflow_version: str,
-    task_list: str,
+    workflow_name: str | None = None,
+    workflow_version: str | None = None,
+    task_list: str | None = None,
     lambda_role: str | None = None,
     input: Any = None,
     client: Client | None = None,
@@ -51,16 +51,18 @@ def start_workflow(
     tag_list: Sequence[str] | None = None,
     child_policy: str | None = None,
     *,
+    workflow: "type[Workflow] | None" = None,
     workflow_id: str | None = None,
-) -> dict[str, str]:
+    tags: Sequence[str] | None = None,
+    id_reuse: Literal["fail", "use_existing"] = "fail",
+) -> StartedWorkflow:
     """
     Start a workflow execution.
 
     Args:
         domain: where its type is registered.
-        workflow_name: the type's name.
-        workflow_version: the type's version.
-        task_list: the task list that its deciders poll.
+        workflow_name, workflow_version: the type; or give ``workflow``.
+        task_list: the task list that its deciders poll; None: the type's default, if it has one.
         lambda_role: ARN of the role with which SWF calls its Lambda functions; None: the type's default, if it has one.
         input: what ``run`` is given, at most 32,768 characters of JSON: a text is taken as JSON text (``'"Hello"'``), any
             other value is encoded; None: no input.
@@ -68,14 +70,20 @@ def start_workflow(
         task_start_to_close_timeout: seconds that a decision may take, or SWF's ``"NONE"``; None: the type's default.
         execution_start_to_close_timeout: seconds that the execution may last; None: the type's default.
         task_priority: higher goes first; None: the type's default.
-        tag_list: at most 5 tags.
+        tag_list: at most 5 tags, of up to 256 characters.
         child_policy: ``TERMINATE``, ``REQUEST_CANCEL`` or ``ABANDON``; None: the type's default.
+        workflow: the class, instead of its name and version.
         workflow_id: its id, of which one execution at a time may be open; None: ``<name>@<a random UUID>``.
+        tags: as ``tag_list``.
+        id_reuse: what to do if an execution of this id is open. ``"fail"``: raise SWF's fault. ``"use_existing"``: give that
+            one, if it is of the same type; its input stays its own. So a start that is repeated starts once.
 
     Returns:
-        ``{"workflowId": ..., "runId": ...}``.
+        ``{"workflowId": ..., "runId": ...}``, with ``.handle``.
 
     Raises:
+        TypeError: the type or the tags are given twice, or no type.
+        ValueError: ``id_reuse`` without a workflow id, or not one of the two.
         SerializationException: the input is not JSON, or too long.
         ServiceFault: ``UnknownResourceFault`` (no such domain or type), ``WorkflowExecutionAlreadyStartedFault``, ...
         PyflowException: no client could be made.
@@ -83,7 +91,14 @@ def start_workflow(
     Source:
         SWF API Reference, StartWorkflowExecution.
     """
-    optional = {
+    name, version = _type_of(workflow, workflow_name, workflow_version)
+    if id_reuse not in {"fail", "use_existing"} or (id_reuse == "use_existing" and workflow_id is None):
+        raise ValueError(f"id_reuse is 'fail', or 'use_existing' with a workflow_id of your own, not {id_reuse!r}")
+    if tags is not None and tag_list is not None:
+        raise TypeError("tags and tag_list are the same: give one of them")
+    tag_list = tag_list if tags is None else tags
+    request = {
+        "taskList": None if task_list is None else {"name": task_list},
         "lambdaRole": lambda_role,
         "input": _input_text(input),
         "taskStartToCloseTimeout": _seconds(task_start_to_close_timeout, "task_start_to_close_timeout"),
@@ -91,78 +106,52 @@ def start_workflow(
         "taskPriority": None if task_priority is None else str(task_priority),
         "tagList": None if tag_list is None else list(tag_list),
         "childPolicy": child_policy,
+        "domain": domain,
+        "workflowId": f"{name}@{uuid4()}" if workflow_id is None else workflow_id,
+        "workflowType": {"name": name, "version": version},
     }
-    if workflow_id is None:
-        workflow_id = f"{workflow_name}@{uuid4()}"
+    request = {member: value for member, value in request.items() if value is not None}
     client = create_client() if client is None else client
+    if id_reuse == "fail":
+        return _start(client, request)
+    return _start_or_find(client, request)
+
+
+def _type_of(workflow: "type[Workflow] | None", name: str | None, version: str | None) -> tuple[str, str]:
+    if workflow is None:
+        if name is None or version is None:
+            raise TypeError("start_workflow needs the workflow's class, or its workflow_name and workflow_version")
+        return name, version
+    if name is not None or version is not None:
+        raise TypeError("give the workflow's class, or its name and version, not both")
+    if workflow.NAME is None:
+        raise TypeError(f"{workflow.__qualname__} has no NAME: it names no workflow type")
+    return workflow.NAME, workflow.VERSION
+
+
+def _start(client: Client, request: dict[str, Any]) -> StartedWorkflow:
     with service_faults("StartWorkflowExecution"):
-        reply = client.start_workflow_execution(
-            domain=domain,
-            workflowId=workflow_id,
-            workflowType={"name": workflow_name, "version": workflow_version},
-            taskList={"name": task_list},
-            **{member: value for member, value in optional.items() if value is not None},
-        )
-    return {"workflowId": workflow_id, "runId": reply["runId"]}
+        reply = client.start_workflow_execution(**request)
+    return StartedWorkflow(WorkflowHandle(client, request["domain"], request["workflowId"], reply["runId"]))
 
 
-def get_workflow_status(
-    domain: str, workflow_id: str, run_id: str, client: Client | None = None
-) -> WorkflowStatus | None:
-    """
-    Ask how an execution stands.
-
-    Args:
-        domain: its domain.
-        workflow_id: its id.
-        run_id: the run's id, as ``start_workflow`` gave it.
-        client: an SWF client; None: ``create_client()``.
-
-    Returns:
-        Its status, or None where there is no such execution.
-
-    Raises:
-        ServiceFault: anything but ``UnknownResourceFault``.
-        PyflowException: no client could be made.
-
-    Source:
-        SWF API Reference, DescribeWorkflowExecution, GetWorkflowExecutionHistory.
-    """
-    client = create_client() if client is None else client
-    execution = {"workflowId": workflow_id, "runId": run_id}
-    try:
-        with service_faults("DescribeWorkflowExecution"):
-            description = client.describe_workflow_execution(domain=domain, execution=execution)
-    except ServiceFault as fault:
-        if fault.code == "UnknownResourceFault":
-            return None
-        raise
-    info = description["executionInfo"]
-    status = WorkflowStatus(
-        execution_status=info["executionStatus"],
-        workflow_description=description,
-        close_status=info.get("closeStatus"),
-        latest_activity_timestamp=description.get("latestActivityTaskTimestamp"),
-    )
-    if status.execution_status == "CLOSED":
-        with service_faults("GetWorkflowExecutionHistory"):
-            # nothing follows the event that closes an execution
-            history = client.get_workflow_execution_history(
-                domain=domain, execution=execution, reverseOrder=True, maximumPageSize=1
-            )
-        _add_exit(status, history["events"])
-    return status
-
-
-def _add_exit(status: WorkflowStatus, events: list[dict[str, Any]]) -> None:
-    for event in events:
-        if event["eventType"] in CLOSE_EVENTS:
-            status.exit_event = event
-            if event["eventType"] == "WorkflowExecutionCompleted":
-                status.result = attributes_of(event).get("result")
-            elif event["eventType"] == "WorkflowExecutionFailed":
-                status.failure_reason = attributes_of(event).get("reason")
-                status.failure_details = attributes_of(event).get("details")
+def _start_or_find(client: Client, request: dict[str, Any]) -> StartedWorkflow:
+    """Start, or give the open execution of the id and type. Either may change under way, so both are tried again."""
+    domain, workflow_id = request["domain"], request["workflowId"]
+    for tries_left in reversed(range(REUSE_TRIES)):
+        try:
+            return _start(client, request)
+        except ServiceFault as fault:
+            if fault.code != "WorkflowExecutionAlreadyStartedFault":
+                raise
+            found = newest_run(client, domain, workflow_id, open_only=True)
+            if found is not None and found["workflowType"] == request["workflowType"]:
+                execution = WorkflowHandle(client, domain, workflow_id, found["execution"]["runId"])
+                return StartedWorkflow(execution, reused=True)
+            if found is not None or not tries_left:
+                raise
+        time.sleep(REUSE_PAUSE_S)
+    raise AssertionError("the last try returns or raises")
 
 
 def _input_text(input: Any) -> str | None:

@@ -32,16 +32,15 @@ class Host(Protocol):
     """
     The run that futures belong to.
 
+    ``batch`` is the number of the batch applied last, ``settled_count`` the number of futures settled so far.
     ``is_of_2_0_0`` is true where code runs over a batch that 2.0.0 decided; ``is_unlike_2_0_0`` is set once a wait has
     given another order than 2.0.0 would have.
     """
 
+    batch: int
+    settled_count: int
     is_of_2_0_0: bool
     is_unlike_2_0_0: bool
-
-    @property
-    def batch(self) -> int:
-        """The number of the batch applied last."""
 
     def enter(self) -> Any:
         """Raise NotInWorkflowException unless this run's own fiber is calling."""
@@ -66,18 +65,17 @@ class Wait:
     """
     What a parked fiber waits for: so many futures to settle, or the timer beside them.
 
-    ``missing`` counts those still to come, None: only the code can tell, and is woken at every batch to look. ``what`` is for
-    people: futures, or a text. ``strand`` is set by the run that parks it; ``error`` by what made the wait pointless.
+    ``missing`` counts those still to come; where it ``looks``, only the code can tell, and is woken at every batch to look.
+    ``what`` is for people: futures, or a text. ``strand`` is set by the run that parks it; ``error`` by what made the wait
+    pointless. There is no constructor: nearly every wait is for one future, and nearly all of it is as it stands here.
     """
 
-    __slots__ = ("error", "missing", "strand", "timer", "what")
-
-    def __init__(self, missing: int | None = 1, timer: "Future[Any] | None" = None, what: Any = None) -> None:
-        self.missing = missing
-        self.timer = timer
-        self.what = what
-        self.strand: Any = None
-        self.error: Exception | None = None
+    missing = 1
+    looks = False
+    timer: "Future[Any] | None" = None
+    what: Any = None
+    strand: Any = None
+    error: Exception | None = None
 
 
 class Future(Generic[T_co]):
@@ -140,7 +138,8 @@ class Future(Generic[T_co]):
         """
         if self._state is None:
             if timeout is None:
-                wait = Wait(1, None, self)
+                wait = Wait()
+                wait.what = self
                 self._waits += (wait,)
                 self._host.park(wait)
             else:
@@ -177,7 +176,8 @@ class Future(Generic[T_co]):
             return
         self._host.cancel(self, wait=wait)
         if self._state is None:
-            acknowledgement = Wait(1, None, self)
+            acknowledgement = Wait()
+            acknowledgement.what = self
             self._waits += (acknowledgement,)
             self._host.park(acknowledgement)
 
@@ -188,7 +188,8 @@ class Future(Generic[T_co]):
 
     def _wait_at_most(self, timeout: float | timedelta) -> None:
         timer = self._host.start_timeout(timeout)
-        wait = Wait(1, timer, self)
+        wait = Wait()
+        wait.timer, wait.what = timer, self
         self._waits += (wait,)
         timer._waits += (wait,)
         try:
@@ -200,12 +201,14 @@ class Future(Generic[T_co]):
         if self._state is None:
             raise WaitTimedOutException(f"{self._who()} was not done within {timeout} seconds")
 
-    def _settle(self, outcome: State, result: str | None, failure: Failure | None, order: int, event_id: int) -> None:
-        """Take the outcome and wake who waits. ``order`` is this future's place among all settled ones of the run."""
+    def _settle(self, outcome: State, result: str | None, failure: Failure | None, event_id: int) -> None:
+        """Take the outcome and wake who waits."""
+        host = self._host
+        host.settled_count += 1
         self._state = outcome
         self._failure = failure
-        self._order = order
-        self._batch = self._host.batch
+        self._order = host.settled_count
+        self._batch = host.batch
         if result is not None:
             try:
                 self._read(result)
@@ -216,10 +219,9 @@ class Future(Generic[T_co]):
             self._on_settled(event_id)
         waits, self._waits = self._waits, ()
         for wait in waits:
-            assert wait.missing is not None
             wait.missing -= 1
             if wait.missing == 0 or self is wait.timer:
-                self._host.wake(wait, event_id)
+                host.wake(wait, event_id)
 
     def _read(self, result: str) -> None:
         """Turn the result's text into the value; a subclass may turn it into a failure instead."""
@@ -332,7 +334,8 @@ def wait_for(
     if missing > 0:
         if timer is not None and timer.done:
             return None
-        wait = Wait(missing, timer, futures)
+        wait = Wait()
+        wait.missing, wait.timer, wait.what = missing, timer, futures
         for future in open_ones if timer is None else [*open_ones, timer]:
             future._waits += (wait,)
         try:
@@ -362,7 +365,9 @@ def _look_at_every_batch(
             return list(seen.values())
         if timer is not None and timer.done:
             return None
-        host.park(Wait(None, None, futures))
+        wait = Wait()
+        wait.looks, wait.what = True, futures
+        host.park(wait)
 
 
 def _in_order(host: Host, futures: list[Future[Any]], since: int) -> list[Future[Any]]:

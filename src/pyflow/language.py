@@ -96,24 +96,23 @@ class Language:
         own_id = self._run.next_child_id() if workflow_id is None else workflow_id
         self._run.enter()
         role = self._run.started.get("lambdaRole") if lambda_role is None else lambda_role
-        options: dict[str, Any] = {
-            "input": None if input is None else JSON.encode(input, "the input of child workflow", workflow.NAME),
-            "task_list": task_list,
-            "child_policy": child_policy,
-            "lambda_role": role,
-            "tag_list": None if tags is None else list(tags),
-            "task_priority": None if priority is None else str(priority),
-            "execution_start_to_close_timeout": duration(execution_start_to_close, "execution_start_to_close"),
-            "task_start_to_close_timeout": duration(task_start_to_close, "task_start_to_close"),
-        }
-
-        def decide(attempt_id: str) -> swf.Decision:
-            return swf.start_child_workflow_execution(attempt_id, str(workflow.NAME), workflow.VERSION, **options)
-
+        decision = swf.start_child_workflow_execution(
+            own_id,
+            str(workflow.NAME),
+            workflow.VERSION,
+            input=None if input is None else JSON.encode(input, "the input of child workflow", workflow.NAME),
+            task_list=task_list,
+            child_policy=child_policy,
+            lambda_role=role,
+            tag_list=None if tags is None else list(tags),
+            task_priority=None if priority is None else str(priority),
+            execution_start_to_close_timeout=duration(execution_start_to_close, "execution_start_to_close"),
+            task_start_to_close_timeout=duration(task_start_to_close, "task_start_to_close"),
+        )
         name = {"name": workflow.NAME, "version": workflow.VERSION}
-        handle = self._run.invoke(Kind.CHILD, own_id, name, decide(own_id), future_class=ChildHandle)
+        handle = self._run.invoke(Kind.CHILD, own_id, name, decision, future_class=ChildHandle)
         if retry is not None:
-            handle.attempts = Attempts(retry, own_id, decide, self._run.seconds())
+            handle.attempts = Attempts(retry, own_id, self._run.seconds())
         assert isinstance(handle, ChildHandle)
         return handle
 
@@ -148,7 +147,8 @@ class Language:
         received = self._run.inbox.take(signal_name)
         if not received:
             timer = None if timeout is None else self._run.start_timeout(timeout)
-            wait = Wait(1, timer, f"signal {signal_name!r}")
+            wait = Wait()
+            wait.timer, wait.what = timer, f"signal {signal_name!r}"
             if timer is not None:
                 timer._waits += (wait,)
             inbox = self._run.inbox
@@ -187,7 +187,8 @@ class Language:
         if self._run.outside(predicate):
             return
         timer = None if timeout is None else self._run.start_timeout(timeout)
-        wait = Wait(1, timer, "a predicate")
+        wait = Wait()
+        wait.timer, wait.what = timer, "a predicate"
         if timer is not None:
             timer._waits += (wait,)
         try:

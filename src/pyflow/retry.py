@@ -19,7 +19,7 @@ class RetryPolicy:
     When a failed activity, Lambda function or child workflow is asked for again.
 
     The pause before attempt *a* is ``initial * factor ** (a - 2)`` seconds, at most ``max_interval``, less a random part of up to
-    ``jitter`` of it; an exception that carries ``retry_after`` (seconds) sets it itself.
+    ``jitter`` of it.
 
     Args:
         initial: seconds before the second attempt.
@@ -97,17 +97,14 @@ def _is_of(failure: InvocationException, kinds: Kinds) -> bool:
     return False
 
 
-NO_MORE = RetryPolicy(max_attempts=1)
+THROTTLED = RetryPolicy(initial=1.0, factor=2.0, max_interval=60.0, jitter=0.5)
+"""How what SWF refuses for now, by a rate or by how much is open, is asked for again, whatever the author's policy."""
 
 
-def renamed(decision: dict[str, Any], id: str) -> dict[str, Any]:
-    """Return the decision that asks for the same under another id: of an activity or a child workflow."""
-    return {
-        key: value
-        if isinstance(value, str)
-        else {**value, **{name: id for name in ("activityId", "workflowId") if name in value}}
-        for key, value in decision.items()
-    }
+def is_throttled(failure: InvocationException) -> bool:
+    """Tell whether SWF refused it for now: ``..._RATE_EXCEEDED``, ``OPEN_..._LIMIT_EXCEEDED``."""
+    cause = failure.cause or ""
+    return cause.endswith("_RATE_EXCEEDED") or (cause.startswith("OPEN_") and cause.endswith("_LIMIT_EXCEEDED"))
 
 
 class Attempts:
@@ -115,18 +112,20 @@ class Attempts:
     The attempts of one invocation.
 
     Attributes:
-        policy: what governs those that are not decided yet.
+        policy: what governs those that are not decided yet; None: only what SWF refuses for now is asked for again.
         first_id: the id of the first attempt; later ones are ``first_id.2``, ...
-        decide: makes the decision that asks for an attempt, from its id.
         since_s: when the first one was asked for, in seconds since the epoch.
         number: of the attempt under way or over.
         pause: the timer before the next one, while it runs.
     """
 
-    def __init__(self, policy: RetryPolicy, first_id: str, decide: Callable[[str], Any], since_s: float) -> None:
+    def __init__(self, policy: RetryPolicy | None, first_id: str, since_s: float) -> None:
         self.policy = policy
         self.first_id = first_id
-        self.decide = decide
         self.since_s = since_s
         self.number = 1
         self.pause: Any = None
+
+    def governing(self, failure: InvocationException) -> RetryPolicy | None:
+        """Return the policy that says what follows a failure."""
+        return THROTTLED if is_throttled(failure) else self.policy

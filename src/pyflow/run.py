@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, TypeVar
 
 from ._fiber import FiberClosed, caller, current, getcurrent
@@ -22,7 +21,7 @@ from .replay.batches import Batch, split
 from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation, format_place
 from .replay.replayer import PATCH, RETRY, Drift, Recorded, Replayer, execution_context
 from .replay.tables import Kind, State
-from .retry import NO_MORE, Attempts, renamed
+from .retry import THROTTLED, Attempts, is_throttled
 from .scopes import Scope, ScopeCanceledException
 from .signals import Inbox, call_handler, decode, handlers_of
 from .strands import Strand, Strands
@@ -59,6 +58,7 @@ class Run:
     Attributes:
         time: the time of the batch, as the history gives it.
         batch: the number of the batch applied last.
+        settled_count: how many futures have settled so far.
         is_replaying: code runs over a batch that an earlier decision task has completed.
         is_of_2_0_0: code runs over a batch that pyflow 2.0.0 has decided.
         is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
@@ -75,6 +75,8 @@ class Run:
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.time: datetime | float = 0.0
+        self.batch = 0
+        self.settled_count = 0
         self.is_replaying = False
         self.is_of_2_0_0 = False
         self.is_unlike_2_0_0 = False
@@ -85,11 +87,11 @@ class Run:
         self._legacy_child_ids = legacy_child_ids
         self._replayer = Replayer(run_id, locate=self.where)
         self._strands = Strands()
+        self.wake = self._strands.wake
         self._helper = WorkflowInvocationHelper(self)
         self._handlers = handlers_of(workflow_class)
         self._patches: dict[str, bool] = {}
         self._cancel_noted = False
-        self._settled_count = 0
         self._warned = False
 
     # -- history in, decisions out -------------------------------------------------------------------------------------
@@ -103,11 +105,6 @@ class Run:
     def started_event_id(self) -> int:
         """The DecisionTaskStarted where the run stands; 0 before the first."""
         return self._replayer.started_event_id
-
-    @property
-    def batch(self) -> int:
-        """The number of the batch applied last."""
-        return self._replayer.batch
 
     @property
     def started(self) -> dict[str, Any]:
@@ -275,12 +272,13 @@ class Run:
         if isinstance(future, InvocationFuture):
             future.invocation.future = None
         future._value = value  # noqa: SLF001 - a run settles
-        self._settle(future, State.SUCCEEDED, result, None, self._strands.now)
+        future._settle(State.SUCCEEDED, result, None, self._strands.now)  # noqa: SLF001 - a run settles
 
     def fail_now(self, future: "SpawnedFuture[Any]", error: BaseException) -> None:
         """Settle a future of code of this run with what that code raised."""
         future.error = error
-        self._settle(future, State.FAILED, None, Failure(type(error).__name__, str(error)), self._strands.now)
+        failure = Failure(type(error).__name__, str(error))
+        future._settle(State.FAILED, None, failure, self._strands.now)  # noqa: SLF001 - a run settles
 
     def cancel_timer(self, future: InvocationFuture[Any]) -> None:
         """Take back a timer that the engine no longer needs."""
@@ -308,7 +306,10 @@ class Run:
             return
         if isinstance(future, InvocationFuture):
             future.invocation.future = None
-        self._settle(future, State.CANCELED, None, Failure("canceled by the workflow"), at)
+        self._settle_canceled(future, at, "canceled by the workflow")
+
+    def _settle_canceled(self, future: Future[Any], event_id: int, reason: str, details: str | None = None) -> None:
+        future._settle(State.CANCELED, None, Failure(reason, details), event_id)  # noqa: SLF001 - a run settles
 
     def _cancel_invocation(self, future: InvocationFuture[Any]) -> bool:
         """Ask for the cancel that SWF has for the kind; tell whether an acknowledgement will come."""
@@ -365,7 +366,7 @@ class Run:
             raise
         except WorkflowCanceledException as error:
             if not future.done:
-                self._settle(future, State.CANCELED, None, Failure("canceled", str(error)), self._strands.now)
+                self._settle_canceled(future, self._strands.now, "canceled", str(error))
         except BaseException as error:
             if not future.done:
                 self.fail_now(future, error)
@@ -395,10 +396,6 @@ class Run:
         if wait.error is not None:
             raise wait.error
 
-    def wake(self, wait: Wait, event_id: int) -> None:
-        """Make the fiber of a wait ready, in the order of the events that make fibers ready (contract 7)."""
-        self._strands.wake(wait, event_id)
-
     def patched(self, patch_id: str, *, deprecated: bool = False) -> bool:
         """Tell whether this run takes the way of a patch, and record that it does; see ``self.swf.patched``."""
         self.enter()
@@ -427,6 +424,7 @@ class Run:
 
     def _apply(self, batch: Batch) -> None:
         settled = self._replayer.apply(batch)
+        self.batch += 1
         started = batch.started_event_id
         if started is not None and batch.time is not None:
             self.time = batch.time
@@ -434,8 +432,9 @@ class Run:
             self.is_of_2_0_0 = started <= self._replayer.of_2_0_0_up_to
         for invocation in settled:
             future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
-            if future is not None and not self._try_again(future, invocation):
-                self._settle(future, invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)
+            if future is None or (invocation.failure is not None and self._try_again(future, invocation)):
+                continue
+            future._settle(invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)  # noqa: SLF001 - a run settles
         if started is None:
             return
         if self.returned:
@@ -452,16 +451,9 @@ class Run:
             self._deliver_signals()
         if self._replayer.cancel_requested is not None and not self._cancel_noted:
             self._request_cancel(*self._replayer.cancel_requested)
-        strands.wake_lookers(started)
         strands.run_ready(started)
         if self.returned:
             strands.close()
-
-    def _settle(
-        self, future: Future[Any], outcome: Any, result: str | None, failure: Failure | None, event_id: Any
-    ) -> None:
-        self._settled_count += 1
-        future._settle(outcome, result, failure, self._settled_count, event_id)  # noqa: SLF001 - a run settles
 
     def _request_cancel(self, event_id: int, cause: str | None) -> None:
         self._cancel_noted = True
@@ -503,28 +495,28 @@ class Run:
                 logger.warning("signal %r came to run %s after its code had returned", name, self.run_id)
 
     def _try_again(self, future: InvocationFuture[Any], invocation: Invocation) -> bool:
-        """Begin the pause before a further attempt, if the policy wants one; a changed policy governs only what is undecided."""
+        """Begin the pause before a further attempt, if one is wanted; a changed policy governs only what is undecided."""
         if self.returned or invocation.outcome is State.SUCCEEDED or invocation.outcome is None:
             return False
-        attempts = future.attempts
-        if attempts is None:
-            if not (self.is_replaying and self._replayer.was_retried(f"{RETRY}{invocation.id}.2")):
-                return False
-            # It had a policy when this was decided; now it has none, which governs only the attempts to come.
-            again = partial(renamed, invocation.decision)
-            attempts = future.attempts = Attempts(NO_MORE, invocation.id, again, self.seconds())
-        attempt = attempts.number
-        timer_id = f"{RETRY}{attempts.first_id}.{attempt + 1}"
         failure = exception_of(invocation.outcome, invocation.failure, invocation.id)
+        attempts: Attempts | None = future.attempts
+        if attempts is None:
+            # It may have had a policy when this was decided; that it has none now governs only the attempts to come.
+            was_retried = self.is_replaying and self._replayer.was_retried(f"{RETRY}{self._bare(invocation.id)}.2")
+            if not was_retried and (not is_throttled(failure) or self._replayer.begun_by_2_0_0):
+                return False
+            attempts = future.attempts = Attempts(None, invocation.id, self.seconds())
+        policy = attempts.governing(failure)
+        timer_id = f"{RETRY}{self._bare(attempts.first_id)}.{attempts.number + 1}"
         if self.is_replaying:
             wanted = self._replayer.was_retried(timer_id)
         else:
-            wanted = attempts.policy.wants(failure, attempt, self.seconds() - attempts.since_s)
+            wanted = policy is not None and policy.wants(failure, attempts.number, self.seconds() - attempts.since_s)
         if not wanted:
             return False
-        pause_s = attempts.policy.pause_s(attempt, Chance(self.run_id, timer_id))
-        pause_text = duration(pause_s, "the pause before an attempt")
-        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(pause_text)), invocation.where)
+        pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(self.run_id, timer_id))
+        text = duration(pause_s, "the pause before an attempt")
+        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(text)), invocation.where)
         paused = InvocationFuture[None](self, pause)
         paused._on_settled = lambda _: self._next_attempt(future, attempts, invocation)  # noqa: SLF001 - nobody else waits for it
         pause.future = paused
@@ -532,13 +524,18 @@ class Run:
         self._replayer.ask(pause)
         return True
 
+    def _bare(self, id: str) -> str:
+        """Return an id without the run's prefix that children have; with it, a timer's would be too long."""
+        return id.removeprefix(self._replayer.child_prefix)
+
     def _next_attempt(self, future: InvocationFuture[Any], attempts: Attempts, before: Invocation) -> None:
         attempts.pause = None
-        if self.returned:
+        if future.done or self.returned:
             return
         attempts.number += 1
         own_id = f"{attempts.first_id}.{attempts.number}"
-        invocation = Invocation(before.kind, own_id, before.name, attempts.decide(own_id), before.where)
+        decision = swf.with_id(before.decision, own_id)
+        invocation = Invocation(before.kind, own_id, before.name, decision, before.where)
         invocation.future = future
         future.invocation = invocation
         self._replayer.ask(invocation)

@@ -78,31 +78,31 @@ class Strands:
         running: the fiber whose code is running; None between steps and while a recorded value is made.
         current: its strand.
         now: the id of the event that made it ready.
+        main: the strand of ``run`` itself, until that is over.
     """
 
     def __init__(self) -> None:
         self.running: Fiber | None = None
         self.current: Strand | None = None
+        self.main: Strand | None = None
         self.now = 0
         self._all: dict[int, Strand] = {}
         self._started = 0
         self._queued = 0
         self._ready: list[tuple[int, int, int, Strand, Wait | WorkflowCanceledException | None]] = []
         self._predicates: dict[Wait, Callable[[], bool]] = {}
+        self._lookers: list[Wait] = []
 
     def __iter__(self) -> Iterator[Strand]:
         return iter(list(self._all.values()))
-
-    @property
-    def main(self) -> Strand | None:
-        """The strand of ``run`` itself."""
-        return self._all.get(0)
 
     # -- what code does ------------------------------------------------------------------------------------------------
 
     def start(self, function: Callable[[], None], owner: Any, event_id: int) -> Strand:
         """Queue a new strand; it is made ready by that event and never switched to from here."""
         strand = Strand(self._started, function, owner)
+        if self._started == 0:
+            self.main = strand
         self._all[strand.number] = strand
         self._started += 1
         self._queue(event_id, strand, None)
@@ -126,6 +126,8 @@ class Strands:
             error = strand.due(self.now)
             if error is not None:
                 raise error
+        if wait.looks:
+            self._lookers.append(wait)
         wait.strand = strand
         strand.wait = wait
         strand.fiber.suspend()
@@ -146,11 +148,11 @@ class Strands:
         if strand is not None and strand.wait is wait:
             self._queue(event_id, strand, wait)
 
-    def wake_lookers(self, event_id: int) -> None:
+    def _wake_lookers(self, event_id: int) -> None:
         """Make ready whoever waits for something that only the code itself can see."""
-        for strand in self._all.values():
-            if strand.wait is not None and strand.wait.missing is None:
-                self.wake(strand.wait, event_id)
+        lookers, self._lookers = self._lookers, []
+        for wait in lookers:
+            self.wake(wait, event_id)
 
     def interrupt(self, strand: Strand, event_id: int, error: WorkflowCanceledException) -> None:
         """Raise something in a strand: at its wait, or at the next one that suspends."""
@@ -166,25 +168,27 @@ class Strands:
 
     def run_ready(self, batch_event_id: int) -> None:
         """Let strands go on until none is ready; predicates are tried after each step, and once before the first."""
-        self._try_predicates(batch_event_id)
-        while self._ready:
-            event_id, _, _, strand, why = heappop(self._ready)
+        if self._lookers:
+            self._wake_lookers(batch_event_id)
+        if self._predicates:
+            self._try_predicates(batch_event_id)
+        ready = self._ready
+        while ready:
+            event_id, _, _, strand, why = heappop(ready)
             error: BaseException | None = None
-            if isinstance(why, Wait):
-                if strand.wait is not why:
-                    continue
-            elif why is not None:
-                if strand.wait is None or all(one is not why for _, one in strand.interrupts):
+            if why is not None and why is not strand.wait:
+                if isinstance(why, Wait) or strand.wait is None or all(one is not why for _, one in strand.interrupts):
                     continue
                 error = strand.due(event_id, until=event_id)
                 if error is None:
                     continue
             strand.wait = None
             self._step(event_id, strand, error)
-            if 0 not in self._all:
-                self._ready.clear()
+            if self.main is None:
+                ready.clear()
                 return
-            self._try_predicates(event_id)
+            if self._predicates:
+                self._try_predicates(event_id)
 
     def _step(self, event_id: int, strand: Strand, error: BaseException | None) -> None:
         self.now = event_id
@@ -196,6 +200,8 @@ class Strands:
             self.running = self.current = None
             if fiber.dead:
                 del self._all[strand.number]
+                if strand is self.main:
+                    self.main = None
 
     def _try_predicates(self, event_id: int) -> None:
         for wait, predicate in list(self._predicates.items()):
@@ -226,3 +232,4 @@ class Strands:
         for strand in reversed(list(self._all.values())):
             strand.fiber.close()
         self._all.clear()
+        self.main = None

@@ -171,7 +171,7 @@ class WorkflowInvocationHelper(Language):
             own_id,
             function_name,
             input=None if input_arg is None else JSON.encode(input_arg, "the input of Lambda function", function_name),
-            start_to_close_timeout=duration(timeout or None, "timeout"),
+            start_to_close_timeout=duration(timeout, "timeout") if timeout else None,
         )
         return self._run.invoke(_LAMBDA, own_id, function_name, decision)
 
@@ -207,7 +207,7 @@ class WorkflowInvocationHelper(Language):
             name,
             version,
             input=None if input_arg is None else JSON.encode(input_arg, "the input of activity", name),
-            start_to_close_timeout="NONE" if timeout == "NONE" else duration(timeout or None, "timeout"),
+            start_to_close_timeout=("NONE" if timeout == "NONE" else duration(timeout, "timeout")) if timeout else None,
             task_list=task_list or None,
         )
         activity_type = decision["scheduleActivityTaskDecisionAttributes"]["activityType"]

@@ -289,6 +289,29 @@ def test_bug_8_call_put_before_a_replayed_one_is_found_and_named(deciders):
         assert "test_bugs.py" in caught.value.where
 
 
+@pytest.mark.parametrize(
+    ("ask", "event", "found"),
+    [
+        (
+            lambda swf: swf.invoke_lambda("b", None),
+            "LambdaFunctionScheduled id=lambda1 name=a",
+            "lambda function lambda1 (b)",
+        ),
+        (
+            lambda swf: swf.invoke_activity("A", "2"),
+            "ActivityTaskScheduled activityId=activity1 activityType=A/1",
+            "activity activity1 (A 2)",
+        ),
+    ],
+    ids=["function", "version"],
+)
+def test_bug_8_same_id_of_another_name_is_found_and_named(ask, event, found, deciders):
+    with pytest.raises(pyflow.NondeterminismException) as caught:
+        decide(lambda self, _: ask(self.swf).result(), then(event, "WorkflowExecutionSignaled signalName=x"), deciders)
+
+    assert caught.value.found == found
+
+
 @pytest.mark.parametrize("wait", ["timed_wait_for_all", "timed_wait_for_any"])
 def test_bug_9_timed_wait_takes_a_list(wait, deciders):
     def run(self, _):

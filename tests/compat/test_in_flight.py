@@ -336,6 +336,14 @@ class TestRefusedCloseOfItsOwn:
     def test_leaves_everything_owed(self, deciders):
         assert decide(self.run, self.REFUSED, deciders) == ["ScheduleLambdaFunction lambda2"]
 
+    def test_leaves_everything_owed_where_code_fails_too(self, deciders):
+        def run(self, _):
+            self.swf.invoke_lambda("a", None).result()
+            self.swf.start_timer(60)
+            raise pyflow.WorkflowFailedException("R", None)
+
+        assert decide(run, self.REFUSED, deciders) == ["StartTimer sleep1", "FailWorkflowExecution R"]
+
     def test_of_a_cancel_request_is_issued_as_code_has_it(self, deciders):
         def run(self, _):
             try:

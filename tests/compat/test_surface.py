@@ -72,9 +72,9 @@ SIGNATURES = [
     (pyflow.poll_for_executions, "workflows domain task_list identity max_time=None"),
     (
         pyflow.start_workflow,
-        # lambda_role had no default in 2.0.0, and None was of no use
+        # the type, task_list and lambda_role had no defaults in 2.0.0; a type may be given by its class now
         """
-        domain workflow_name workflow_version task_list lambda_role=None input=None client=None
+        domain workflow_name=None workflow_version=None task_list=None lambda_role=None input=None client=None
         task_start_to_close_timeout=None execution_start_to_close_timeout=None task_priority=None tag_list=None
         child_policy=None
         """,

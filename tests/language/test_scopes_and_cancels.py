@@ -259,7 +259,7 @@ ACTS = ("signal", "fire", "complete", "cancel")
 
 @pytest.mark.parametrize("order", list(itertools.permutations(ACTS)), ids="-".join)
 @pytest.mark.parametrize("how", ["complete", "fail", "cancel", "continue"])
-def test_race_after_race_at_each_close(flow, order, how):  # noqa: C901 - one race, four closes
+def test_race_after_race_at_each_close(flow, order, how):
     """A signal, a timer, a completion and a cancel in one batch, in every order: what history has first, code sees first."""
 
     def run(self, said):

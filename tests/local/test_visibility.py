@@ -110,7 +110,10 @@ def test_page_tokens_live_a_day_and_serve_one_kind_of_request(many: Driver, cloc
     invalid = ("ValidationException", "Invalid token")
     assert fault(client.list_open_workflow_executions, **asked, nextPageToken=token) == invalid
     assert fault(client.list_closed_workflow_executions, **asked, nextPageToken="what") == invalid
-    assert fault(client.list_closed_workflow_executions, **asked, nextPageToken=token[:-4] + "AAA=") == invalid
+    assert fault(client.list_closed_workflow_executions, **asked, nextPageToken=token[:-1] + "g") == invalid
+    assert fault(client.list_closed_workflow_executions, **asked, nextPageToken=token.replace("~1", "~2")) == invalid
+    client.register_domain(name="e", workflowExecutionRetentionPeriodInDays="1")
+    assert fault(client.list_closed_workflow_executions, **{**asked, "domain": "e"}, nextPageToken=token) == invalid
     clock.advance(DAY_S + 1)
     expired = ("ValidationException", "Specified token has exceeded its maximum lifetime")
     assert fault(client.list_closed_workflow_executions, **asked, nextPageToken=token) == expired

@@ -27,10 +27,10 @@ def ask(swf, step):
         return swf.invoke_lambda(*rest)
     if kind == "activity":
         name, input_arg = rest
-        return swf.invoke_activity(name, "1.0", input_arg)
+        return swf.invoke_activity(*name.split(), input_arg)
     if kind == "child":
         name, input_arg = rest
-        return swf.invoke_child_workflow(name, "1.0", input_arg)
+        return swf.invoke_child_workflow(*name.split(), input_arg)
     if kind == "timer":
         return swf.start_timer(*rest)
     return swf.invoke_once(lambda: rest)
@@ -54,13 +54,13 @@ END = "end"  # a step at which run returns
 
 MIXED = [
     ("lambda", "f", 1),
-    ("activity", "a", 1),
+    ("activity", "a 1.0", 1),
     ("timer", 5),
     ("recorded", "v"),
-    ("child", "c", 1),
+    ("child", "c 1.0", 1),
     ("lambda", "g", 2),
     ("timer", 7),
-    ("activity", "b", 2),
+    ("activity", "b 1.0", 2),
 ]
 ALIKE = [("lambda", "f", 1), ("lambda", "f", 2), ("lambda", "f", 3)]
 
@@ -140,9 +140,9 @@ def record(workflow_class):
 
 ADDED = [
     ("lambda", "new", 0),
-    ("activity", "new", 0),
+    ("activity", "new 1.0", 0),
     ("timer", 9),
-    ("child", "new", 0),
+    ("child", "new 1.0", 0),
     ("recorded", "new"),
     ("lambda", "f", 1),
     ("timer", 5),
@@ -154,25 +154,32 @@ def edits(steps):
         for new in ADDED:
             yield f"add {' '.join(map(str, new))} at {at}", [*steps[:at], new, *steps[at:]]
         yield f"return at {at}", [*steps[:at], END, *steps[at:]]
-    for at, (kind, *rest) in enumerate(steps):
+    for at, step in enumerate(steps):
         before, after = steps[:at], steps[at + 1 :]
-        yield f"remove {kind} at {at}", [*before, *after]
-        if kind != "timer" and kind != "recorded":
-            name, input_arg = rest
-            yield f"rename {kind} at {at}", [*before, (kind, "renamed", input_arg), *after]
-            yield f"other input of {kind} at {at}", [*before, (kind, name, {"other": 1}), *after]
-            yield f"no input of {kind} at {at}", [*before, (kind, name, None), *after]
-        if kind == "timer":
-            yield f"other duration at {at}", [*before, (kind, 99), *after]
-        if kind == "recorded":
-            yield f"other value at {at}", [*before, (kind, "other"), *after]
-        for other in ADDED:
-            if other[0] != kind:
-                yield f"{other[0]} for {kind} at {at}", [*before, other, *after]
+        yield f"remove {step[0]} at {at}", [*before, *after]
+        for name, other in edits_of(*step):
+            yield f"{name} for {step[0]} at {at}", [*before, other, *after]
         for to in range(at + 1, len(steps)):
             swapped = list(steps)
             swapped[at], swapped[to] = swapped[to], swapped[at]
             yield f"swap {at} and {to}", swapped
+
+
+def edits_of(kind, *rest):
+    for other in ADDED:
+        if other[0] != kind:
+            yield other[0], other
+    if kind == "timer":
+        yield "other duration", (kind, 99)
+    elif kind == "recorded":
+        yield "other value", (kind, "other")
+    else:
+        name, input_arg = rest
+        yield "other name", (kind, f"re{name}", input_arg)
+        yield "other input", (kind, name, {"other": 1})
+        yield "no input", (kind, name, None)
+        if kind != "lambda":
+            yield "other version", (kind, f"{name}.1", input_arg)
 
 
 CASES = [
@@ -225,9 +232,10 @@ def asked(decisions):
             continue
         id_in = {"lambda": "id", "activity": "activityId", "timer": "timerId", "child": "workflowId"}
         number = int(re.search(r"\d+$", attributes[id_in.get(kind, "markerName")]).group())
-        of_type = attributes.get("activityType") or attributes.get("workflowType") or attributes
+        of_type = attributes.get("activityType") or attributes.get("workflowType")
+        name = f"{of_type['name']} {of_type['version']}" if of_type else attributes.get("name")
         duration = attributes.get("startToFireTimeout")
-        said[kind, number, of_type.get("name")] = json.loads(duration or attributes.get("input", "null"))
+        said[kind, number, name] = json.loads(duration or attributes.get("input", "null"))
     return said
 
 

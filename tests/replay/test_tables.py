@@ -399,3 +399,11 @@ def test_together_they_visit_every_edge_of_every_table(deciders, monkeypatch):
 
     edges = {(kind, *edge) for kind, table in TABLES.items() for edge in table}
     assert edges - visited == set()
+
+
+def test_page_of_the_diagrams_is_drawn_from_these_tables():
+    from pathlib import Path
+
+    from pyflow.replay.machine import page
+
+    assert (Path(__file__).parents[2] / "docs" / "state-machines.md").read_text() == page()

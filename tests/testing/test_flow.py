@@ -115,7 +115,7 @@ def test_stuck_workflow_fails_at_once_and_says_where(flow):
     execution = flow.start(Forever, execution_start_to_close_timeout=31_536_000)
     flow.run_until_blocked()
 
-    with pytest.raises(pyflow.PyflowException, match="WorkflowExecutionTimedOut"):
+    with pytest.raises(pyflow.WorkflowTimedOutException, match="START_TO_CLOSE"):
         execution.result()
 
 

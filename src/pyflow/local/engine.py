@@ -7,11 +7,12 @@ the store holds the same, durably, and is read again whenever memory cannot be t
 
 import sqlite3
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from . import faults, outcomes
 from .calls import Alive
+from .clock import Clock
 from .effects import Effect
 from .ids import Ids
 from .lambdas import Invocation
@@ -41,13 +42,15 @@ class Engine:
     Args:
         store: where they are kept; what it holds is read at once.
         ids: where run ids come from.
+        clock: kept for those who move it; each operation is told its time.
 
     After each operation ``to_match`` names the task lists that have both tasks and waiting polls; after each commit
     ``invocations`` are the functions to run and ``ended_lambdas`` those that no longer matter.
     """
 
-    def __init__(self, store: Store, ids: Ids) -> None:
+    def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
         self.store = store
+        self.clock = clock
         self.ids = ids
         self.task_lists = TaskLists()
         self.tokens = Tokens(self._secret())
@@ -160,6 +163,26 @@ class Engine:
         if last >= from_memory:
             events += recent[max(0, first - from_memory) : last - from_memory + 1]
         return events
+
+    def since_decision_before(self, execution: Execution, started_id: int) -> int:
+        """
+        Return the first event from the time on at which the decision task before this one was started; 1 if there was none.
+
+        By time, as SWF selects them: what happened in the same millisecond before it belongs to it.
+        """
+        before: Event | None = None
+        for event in self._backwards(execution, started_id - 1):
+            if before is not None and event.at < before.at:
+                return event.id + 1
+            if before is None and event.type == "DecisionTaskStarted":
+                before = event
+        return 1
+
+    def _backwards(self, execution: Execution, last: int) -> Iterator[Event]:
+        while last > 0:
+            events = self.read_events(execution, max(1, last - 63), last)
+            yield from reversed(events)
+            last = events[0].id - 1
 
     def trim(self) -> None:
         """Let go of what need not be in memory; only between groups, when all of it is in the store."""

@@ -17,22 +17,22 @@ def page_size(request: dict[str, Any]) -> int:
     return request.get("maximumPageSize") or PAGE_MAX
 
 
-def seal_page(tokens: Tokens, purpose: str, now: int, *parts: Any) -> str:
+def seal_page(tokens: Tokens, purpose: str, now: int, *numbers: int) -> str:
     """Return the token of a further page, made now."""
-    return tokens.seal(f"page of {purpose}", now, *parts)
+    return tokens.seal(f"page of {purpose}", now, *numbers)
 
 
-def unseal_page(tokens: Tokens, token: str, purpose: str, now: int) -> list[Any]:
+def unseal_page(tokens: Tokens, token: str, purpose: str, now: int) -> list[int]:
     """
-    Return what a page token holds.
+    Return the numbers that a page token holds.
 
     Raises:
         ServiceFault: ValidationException; it is of another kind of request, of none, or over a day old.
     """
-    made_at, *parts = tokens.unseal(token, f"page of {purpose}")
+    made_at, *numbers = tokens.unseal(token, f"page of {purpose}")
     if now - made_at > TOKEN_LIFE_MS:
         raise faults.invalid("Specified token has exceeded its maximum lifetime")
-    return parts
+    return numbers
 
 
 def page_of(

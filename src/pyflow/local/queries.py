@@ -46,7 +46,7 @@ class Query:
             values["latest"] = self.latest
         return " AND ".join(pieces), values
 
-    def page(self, after: list[Any] | None, limit: int, *, ascending: bool) -> tuple[str, dict[str, Any]]:
+    def page(self, after: list[int] | None, limit: int, *, ascending: bool) -> tuple[str, dict[str, Any]]:
         """Return the rest of the statement that gives one page: the condition, the order, and where the last page ended."""
         condition, values = self.where()
         order = PAGES[self.by_close, ascending]

@@ -222,7 +222,7 @@ class Store:
             self._load_items(execution)
         return execution
 
-    def list_executions(self, query: Query, after: list[Any] | None, limit: int, *, ascending: bool) -> list[Execution]:
+    def list_executions(self, query: Query, after: list[int] | None, limit: int, *, ascending: bool) -> list[Execution]:
         """Return the executions that a query is about, without what is open in them; newest first unless ``ascending``."""
         condition, values = query.page(after, limit, ascending=ascending)
         found = self._connection.execute("SELECT * FROM executions WHERE " + condition, values)  # noqa: S608 - see Query
@@ -305,20 +305,6 @@ class Store:
             "SELECT attributes FROM events WHERE run = ? AND id = ?", (run, event_id)
         ).fetchone()
         return str(json.loads(row[0])["executionContext"])
-
-    def decision_start_before(self, run: int, event_id: int) -> Event | None:
-        """Return the last DecisionTaskStarted of a run before an event."""
-        row = self._connection.execute(
-            "SELECT id, type, at, attributes FROM events WHERE run = ? AND id < ? AND type = 'DecisionTaskStarted' "
-            "ORDER BY id DESC LIMIT 1",
-            (run, event_id),
-        ).fetchone()
-        return None if row is None else Event._make(row)
-
-    def first_event_since(self, run: int, at: int) -> int:
-        """Return the id of the first event of a run whose time is not before ``at``."""
-        row = self._connection.execute("SELECT MIN(id) FROM events WHERE run = ? AND at >= ?", (run, at)).fetchone()
-        return int(row[0])
 
 
 ITEMS = {

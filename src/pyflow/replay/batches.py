@@ -52,37 +52,36 @@ def split(events: Sequence[dict[str, Any]], *, after: int = 0, until: int | None
     """
     batches: list[Batch] = []
     current: list[HistoryEvent] = []
-    expected = after + 1
+    event_id = after
     closed_at: int | None = None
-    for raw in _skip_known(events, after):
+    news = _skip_known(events, after)
+    for event_id, raw in enumerate(news, after + 1):
         try:
-            event_id = raw["eventId"]
             kind = raw["eventType"]
             attributes = raw[EVENT_ATTRIBUTES[kind]]
-            if event_id != expected or closed_at is not None or (expected == 1 and kind != "WorkflowExecutionStarted"):
-                raise _out_of_place(event_id, kind, expected, closed_at)
-            expected += 1
+            if raw["eventId"] != event_id:
+                raise _out_of_order(raw, event_id)
             if kind in SILENT:
                 continue
             if kind != "DecisionTaskStarted":
                 current.append((event_id, kind, raw["eventTimestamp"], attributes))
-                if kind in CLOSE_EVENTS:
+                if kind in CLOSE_EVENTS and closed_at is None:
                     closed_at = event_id
                 continue
             batches.append(Batch(current, event_id, event_id, raw["eventTimestamp"]))
         except (KeyError, TypeError) as error:
-            raise _unreadable(raw, expected) from error
-        if event_id == until:
-            return batches
+            raise _unreadable(raw, event_id) from error
         current = []
-    if until is not None:
-        raise HistoryException(
-            f"history is not sound: it ends at event {expected - 1}, before the task's DecisionTaskStarted at {until}. "
-            f"A page may be missing."
-        )
+        if event_id == until:
+            break
+    _check_ends(news, after, event_id, closed_at)
     last_event_id = batches[-1].last_event_id if batches else after
-    if expected - 1 > last_event_id:
-        batches.append(Batch(current, expected - 1))
+    if until is not None and last_event_id != until:
+        raise _unsound(
+            f"it ends at event {event_id}, before the task's DecisionTaskStarted at {until}. A page may be missing"
+        )
+    if event_id != last_event_id:
+        batches.append(Batch(current, event_id))
     return batches
 
 
@@ -94,24 +93,33 @@ def _skip_known(events: Sequence[dict[str, Any]], after: int) -> Sequence[dict[s
     return events[max(0, after + 1 - first) :] if isinstance(first, int) else events
 
 
-def _out_of_place(event_id: int, kind: str, expected: int, closed_at: int | None) -> HistoryException:
-    """Say why an event cannot stand where it stands."""
-    if closed_at is not None:
-        problem = f"event {event_id} ({kind}) follows the close at event {closed_at}"
-    elif event_id != expected:
-        problem = (
-            f"event {expected} was expected next, event {event_id} ({kind}) came. Events may be missing, "
-            f"repeated or out of order; fetch the whole history again"
-        )
-    else:
-        problem = f"it begins with {kind}, not with WorkflowExecutionStarted"
+def _check_ends(news: Sequence[dict[str, Any]], after: int, last_read: int, closed_at: int | None) -> None:
+    """Raise if a history begins with another event than it must, or goes on behind its close."""
+    if news and after == 0 and news[0]["eventType"] != "WorkflowExecutionStarted":
+        raise _unsound(f"it begins with {news[0]['eventType']}, not with WorkflowExecutionStarted", 1)
+    if closed_at is not None and closed_at != last_read:
+        kind = news[closed_at - after]["eventType"]
+        raise _unsound(f"event {closed_at + 1} ({kind}) follows the close at event {closed_at}", closed_at + 1)
+
+
+def _unsound(problem: str, event_id: int | None = None) -> HistoryException:
     return HistoryException(f"history is not sound: {problem}.", event_id=event_id)
+
+
+def _out_of_order(raw: dict[str, Any], expected: int) -> HistoryException:
+    """Say which event stands where another was expected."""
+    event_id = raw["eventId"]
+    return _unsound(
+        f"event {expected} was expected next, event {event_id} ({raw['eventType']}) came. Events may be missing, "
+        f"repeated or out of order; fetch the whole history again",
+        event_id,
+    )
 
 
 def _unreadable(raw: Any, expected: int) -> HistoryException:
     """Say what is wrong with an event that could not be read."""
     if not isinstance(raw, dict):
-        return HistoryException(f"history is not sound: event {expected} is {type(raw).__name__}, not an object.")
+        return _unsound(f"event {expected} is {type(raw).__name__}, not an object")
     kind = raw.get("eventType")
     event_id = raw.get("eventId")
     at = event_id if isinstance(event_id, int) else expected
@@ -123,4 +131,4 @@ def _unreadable(raw: Any, expected: int) -> HistoryException:
         problem = f"event {at} ({kind}) has no eventTimestamp"
     else:
         problem = f"event {at} ({kind}) lacks its {EVENT_ATTRIBUTES[kind]}"
-    return HistoryException(f"history is not sound: {problem}.", event_id=at)
+    return _unsound(problem, at)

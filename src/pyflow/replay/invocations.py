@@ -68,6 +68,7 @@ class Invocation:
         future: who wants to know; replay only carries it.
     """
 
+    path: tuple[str, ...] = ()
     owed_in = 0
     order = 0
     cancel_optional = False
@@ -86,15 +87,14 @@ class Invocation:
         self.name = name
         self.decision = decision
         self.where = where
-        self.path: list[str] = []
 
     def step(self, trigger: str) -> State:
         """Take one step; raises TransitionError where the table has none."""
-        state = TABLES[self.kind].get((self.state, trigger))
-        if state is None:
-            raise unexpected(self.kind, self.id, self.state, trigger, self.path)
-        self.state = state
-        self.path.append(trigger)
+        try:
+            state = self.state = TABLES[self.kind][self.state, trigger]
+        except KeyError:
+            raise unexpected(self.kind, self.id, self.state, trigger, self.path) from None
+        self.path += (trigger,)
         return state
 
     def settle(self, event: HistoryEvent, outcome: State) -> None:

@@ -28,5 +28,17 @@ def diagram(kind: Kind) -> str:
     return f"stateDiagram-v2\n    [*] --> {_node(State.REQUESTED)}\n{edges}\n"
 
 
+def page() -> str:
+    """Write the page of all tables, ``docs/state-machines.md``; ``make docs`` puts it there, a test compares."""
+    intro = (
+        "Drawn from `replay/tables.py` by `make docs`. Each thing that code asks for goes through one of them; "
+        "what makes it go on is an ask (`cancel`, `retry`) or an event of SWF."
+    )
+    parts = ["# State machines", "", intro]
+    for kind in Kind:
+        parts += ["", f"## {kind}", "", "```mermaid", diagram(kind).rstrip(), "```"]
+    return "\n".join(parts) + "\n"
+
+
 def _node(state: State) -> str:
     return state.replace(" ", "_")

@@ -13,19 +13,19 @@ batch is over. And recorded values are read ahead, since code needs them at once
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from pyflow.exceptions import DeciderException, HistoryException, NondeterminismException
 from pyflow.swf import decisions as swf
 from pyflow.swf.decisions import Decision
 from pyflow.swf.events import HistoryEvent
-from pyflow.swf.model import DECISION_ATTRIBUTES
+from pyflow.swf.model import DECISION_ATTRIBUTES, EVENT_ATTRIBUTES
 
 from .batches import Batch
 from .invocations import Invocation, Place, format_place
 from .parking import PARK
-from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, REPEATING, TABLES, Kind, State
+from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, READ_AHEAD, REPEATING, TABLES, Kind, State
 
 RULES: Final = 1
 """The number of the replay rules that this code writes (contract 0)."""
@@ -43,6 +43,9 @@ DECISIONS_MAX: Final = 100
 
 RESPONSE_BYTES_MAX: Final = 900_000
 """Of the 1 MB that a request may have with its headers."""
+
+OPEN_MAX: Final = {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, Kind.TIMER: 990}
+"""How many of a kind one execution may have open; of SWF's 1,000 timers a few are left for the engine's own."""
 
 _OutboxKey = tuple[Kind, str, bool]
 
@@ -83,6 +86,7 @@ class Replayer:
         started_event_id, last_event_id: its DecisionTaskStarted, and the last event applied.
         completed_up_to: the ``startedEventId`` of the last decision task known to be completed; 0 if none.
         of_2_0_0_up_to: the same of the last one that was completed without a rules number, as 2.0.0 did it.
+        begun_by_2_0_0: the first response named no rules.
         cancel_requested: ``(event id, cause)`` of the first cancel request, or None.
         close_refused: why SWF refuses the closing decision, where no repetition can help; else None.
         signals: ``(event id, name, input)`` of those that came with the batch applied last.
@@ -97,6 +101,7 @@ class Replayer:
         self.last_event_id = 0
         self.completed_up_to = 0
         self.of_2_0_0_up_to = 0
+        self.begun_by_2_0_0 = False
         self.cancel_requested: tuple[int, str | None] | None = None
         self.close_refused: str | None = None
         self.signals: list[tuple[int, str, str | None]] = []
@@ -111,6 +116,8 @@ class Replayer:
         self._recorded: dict[str, Recorded] = {}
         self._retried: set[str] = set()
         self._own_signals: set[str] = set()
+        self._open = dict.fromkeys(Kind, 0)
+        self._at_limit: set[Kind] = set()
         self._pointless: list[Invocation] = []
         self._withdrawn: dict[str, Invocation] = {}
         self._reserved_open: dict[int, str] = {}
@@ -126,10 +133,13 @@ class Replayer:
     def ask(self, invocation: Invocation) -> None:
         """Owe the decision of an invocation."""
         self._asked += 1
-        self._has_returned |= invocation.kind is Kind.CLOSE
+        kind = invocation.kind
+        if kind is _CLOSE:
+            self._has_returned = True
         invocation.order = self._asked
         invocation.owed_in = self.batch
-        self._outbox[invocation.kind, self._match_id(invocation), False] = invocation
+        match_id = self._match_id(invocation) if kind is _CHILD else invocation.id
+        self._outbox[kind, match_id, False] = invocation
 
     def cancel(self, invocation: Invocation, *, optional: bool) -> None:
         """
@@ -170,9 +180,12 @@ class Replayer:
         """
         for batch in batches:
             for _, event_type, _, attributes in batch.events:
+                if event_type not in READ_AHEAD:
+                    continue
                 if event_type == "DecisionTaskCompleted":
                     if self._rules is None:
                         self._rules = _rules_of(attributes)
+                        self.begun_by_2_0_0 = not names_rules(attributes)
                     started = attributes["startedEventId"]
                     self.completed_up_to = max(self.completed_up_to, started)  # more may have been read ahead before
                     if not names_rules(attributes):
@@ -199,6 +212,7 @@ class Replayer:
         self.batch += 1
         self._completed, self._answered = None, []
         self._has_more = self._is_parked = self._while_parked = False
+        self._at_limit = {kind for kind, limit in OPEN_MAX.items() if self._open[kind] >= limit}
         if self.signals:
             self.signals = []
         if self._reserved_open:
@@ -209,9 +223,7 @@ class Replayer:
         event: HistoryEvent | None = None
         try:
             for event in batch.events:
-                handler = handlers.get(event[1])
-                if handler is not None:
-                    handler(self, event)
+                handlers[event[1]](self, event)
         except KeyError as error:
             assert event is not None
             event_id, event_type, *_ = event
@@ -232,9 +244,10 @@ class Replayer:
         Return the decisions that are owed, in the order they were asked for, a closing one last.
 
         At most 100 of them and 0.9 MB: what does not fit is left for the next response, which a reserved timer
-        (``pyflow.more.N``) brings about.
+        (``pyflow.more.N``) brings about. Of a kind that has as many open as an execution may have, what is more waits until
+        one of them is over.
         """
-        owed = [_decision(key, invocation) for key, invocation in self._outbox.items() if key[0] is not Kind.CLOSE]
+        owed = [_decision(key, invocation) for key, invocation in self._within_limits() if key[0] is not Kind.CLOSE]
         close = self._outbox.get((Kind.CLOSE, "", False))
         if close is not None:
             owed.append(close.decision)
@@ -243,7 +256,20 @@ class Replayer:
             return owed
         return [*owed[:fitting], swf.start_timer(f"{MORE}{self._more_count + 1}", "0")]
 
+    def _within_limits(self) -> Iterator[tuple[_OutboxKey, Invocation]]:
+        room = {kind: limit - self._open[kind] for kind, limit in OPEN_MAX.items()}
+        for key, invocation in self._outbox.items():
+            kind, _, cancels = key
+            if not cancels and kind in room:
+                room[kind] -= 1
+                if room[kind] < 0:
+                    continue
+            yield key, invocation
+
     # -- events, one kind each ----------------------------------------------------------------------------------------
+
+    def _on_fact(self, event: HistoryEvent) -> None:
+        """What asks for nothing, answers nothing and ends nothing."""
 
     def _on_started(self, event: HistoryEvent) -> None:
         _, _, _, self.started = event
@@ -304,11 +330,15 @@ class Replayer:
         if answer.cancels:
             if state is State.CANCELED:
                 del self._begun[attributes["startedEventId"]]
+                self._open[kind] -= 1
                 self._settle(invocation, state, event)
             return
         self._note_drift(invocation, event)
         if state is _OPEN or state is _CANCELING:
             self._begun[event_id] = invocation
+            self._open[kind] += 1
+            if self._open[kind] >= OPEN_MAX.get(kind, 25_000):
+                self._at_limit.add(kind)
             return
         self._settle(invocation, state, event)
         if kind is Kind.CLOSE and state is _FAILED:
@@ -352,6 +382,7 @@ class Replayer:
                 f"and nothing is open from there.",
                 event_id=event_id,
             )
+        self._open[invocation.kind] -= 1
         state = invocation.step(event_type)
         if state is _FAILED and not self._has_returned and invocation.wants_retry(attributes):
             self._ask_again(invocation)
@@ -374,6 +405,7 @@ class Replayer:
                 f"history is not sound: {event_type} at event {event_id} names event {initiated}, which began no child.",
                 event_id=event_id,
             )
+        self._open[Kind.CHILD] -= 1
         self._settle(invocation, invocation.step(event_type), event)
 
     def _on_refused_close(self, event: HistoryEvent) -> None:
@@ -384,9 +416,9 @@ class Replayer:
         it was all of the response, nothing of that batch was ever sent, as if the task had timed out.
         """
         _, event_type, *_ = event
-        close = self._outbox.get((Kind.CLOSE, "", False))
-        is_ours = close is not None and close.name == CLOSES[event_type]
-        if is_ours or self._answered or not self._is_of_2_0_0():
+        due = [(inv.kind, inv.name) for inv in self._outbox.values() if inv.owed_in < self.batch]
+        is_all = due == [(Kind.CLOSE, CLOSES[event_type])]
+        if is_all or self._answered or not self._is_of_2_0_0():
             self._on_answer(event)
         else:
             self._is_parked = True
@@ -436,9 +468,9 @@ class Replayer:
         """Tell whether the response may leave decisions owed: it was parked, or it was cut short and says so (contract 6)."""
         if self._is_parked or (self._while_parked and not self._answered):
             return True
-        if not self._has_more:
-            return False
         for kind in {invocation.kind for invocation in left}:
+            if not self._has_more and kind not in self._at_limit:
+                return False
             answered = [inv.order for inv in self._answered if inv.kind is kind]
             if answered and max(answered) > min(inv.order for inv in left if inv.kind is kind):
                 return False
@@ -492,13 +524,14 @@ class Replayer:
 
 
 # A global costs a tenth of what a member costs that is looked up on its enum: only where every event passes.
-_CHILD = Kind.CHILD
+_CHILD, _CLOSE = Kind.CHILD, Kind.CLOSE
 _OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
 _CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
 
 _JSON = frozenset({"input", "result"})
 
 _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
+    **dict.fromkeys(EVENT_ATTRIBUTES, Replayer._on_fact),
     **dict.fromkeys(ANSWERS, Replayer._on_answer),
     **dict.fromkeys(OUTCOMES, Replayer._on_outcome),
     "StartChildWorkflowExecutionFailed": Replayer._on_child_start_failed,
@@ -519,7 +552,8 @@ def execution_context(text: str = "") -> str:
 
 def names_rules(completed: dict[str, Any]) -> bool:
     """Tell from the attributes of a DecisionTaskCompleted whether its response named its rules; 2.0.0's did not."""
-    return (completed.get("executionContext") or "").startswith(RULES_PREFIX)
+    context: str | None = completed.get("executionContext")
+    return context is not None and context.startswith(RULES_PREFIX)
 
 
 def _rules_of(completed: dict[str, Any]) -> int:

@@ -263,6 +263,11 @@ REPEATING: Final = frozenset(
 )
 """The events that repeat what their decision said; a failed one does not."""
 
+READ_AHEAD: Final = frozenset(
+    {"DecisionTaskCompleted", "MarkerRecorded", "SignalExternalWorkflowExecutionInitiated", "TimerStarted"}
+)
+"""The events that are looked at before any is applied, for what code must know before their batch comes."""
+
 SILENT: Final = frozenset(
     {
         "DecisionTaskScheduled",

@@ -116,6 +116,11 @@ def service_faults(operation: str) -> Iterator[None]:
         raise fault from error
 
 
+def may_pass(fault: ServiceFault) -> bool:
+    """Say whether a fault is the service's trouble of the moment: no answer, overload, an error of its own."""
+    return fault.status in {0, 429} or fault.status >= 500 or "Throttl" in fault.code
+
+
 def _as_fault(error: Exception, operation: str) -> ServiceFault | None:
     """Translate an error of botocore; None: not one of botocore's."""
     from botocore.exceptions import BotoCoreError, ClientError

@@ -31,6 +31,23 @@ def _decision(kind: str, attributes: dict[str, Any], **optional: Any) -> Decisio
     return {"decisionType": kind, DECISION_ATTRIBUTES[kind]: attributes}
 
 
+_IDS: Final = {
+    "ScheduleLambdaFunction": "id",
+    "ScheduleActivityTask": "activityId",
+    "StartTimer": "timerId",
+    "StartChildWorkflowExecution": "workflowId",
+    "SignalExternalWorkflowExecution": "control",
+    "RequestCancelExternalWorkflowExecution": "control",
+}
+
+
+def with_id(decision: Decision, id: str) -> Decision:
+    """Return the same decision under another id."""
+    kind = decision["decisionType"]
+    member = DECISION_ATTRIBUTES[kind]
+    return {"decisionType": kind, member: {**decision[member], _IDS[kind]: id}}
+
+
 def _type(name: str, version: str) -> dict[str, str]:
     return {"name": name, "version": version}
 

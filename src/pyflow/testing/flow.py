@@ -13,12 +13,13 @@ from types import ModuleType
 from typing import Any, Final, Self
 
 from pyflow.activities import Activity
-from pyflow.exceptions import PyflowException, WorkflowCanceledException, WorkflowFailedException
+from pyflow.exceptions import PyflowException
 from pyflow.executions import start_workflow
+from pyflow.handles import ExecutionHandle, WorkflowHandle, outcome_of
 from pyflow.history.check import check
 from pyflow.local import LocalSWF, VirtualClock
 from pyflow.swf.client import service_faults
-from pyflow.swf.events import CLOSE_EVENTS, attributes_of
+from pyflow.swf.events import attributes_of
 from pyflow.worker.activities import ActivityWorker
 from pyflow.worker.decider import Decider
 from pyflow.worker.polling import poll_decision_task
@@ -97,10 +98,6 @@ class Flow:
         if self._decider is not None:
             self._decider.forget()
             self._decider = None
-
-    def forget(self, execution: "Execution") -> None:
-        """Leave an execution out of the check: the code as it is now need not fit its history."""
-        self._executions.remove(execution)
 
     def lambda_function(self, name: str, function: Function) -> None:
         """Let a Python function ``(event, context)`` be a Lambda function."""
@@ -202,15 +199,13 @@ class Flow:
                     child = attributes_of(event)
                     to_check.append((*child["workflowType"].values(), *child["workflowExecution"].values()))
 
+    def forget(self, execution: "Execution") -> None:
+        """Leave an execution out of ``check``: too long to replay from each prefix, or of code that has changed."""
+        self._executions.remove(execution)
+
     def history(self, workflowId: str, runId: str) -> list[dict[str, Any]]:  # noqa: N803 - as SWF spells an execution
         """Return the events of an execution, in the API's form."""
-        request = {"domain": DOMAIN, "execution": {"workflowId": workflowId, "runId": runId}}
-        page = self.client.get_workflow_execution_history(**request)
-        events: list[dict[str, Any]] = page["events"]
-        while "nextPageToken" in page:
-            page = self.client.get_workflow_execution_history(**request, nextPageToken=page["nextPageToken"])
-            events += page["events"]
-        return events
+        return WorkflowHandle(self.client, DOMAIN, workflowId, runId).history()
 
     def close(self) -> None:
         """Let go of everything."""
@@ -221,7 +216,7 @@ class Flow:
     # -- one step
 
     def _step(self) -> bool:
-        """Take one decision task and one activity task, if they are there; tell whether anything happened."""
+        """Take one decision task, then every activity task that is there; tell whether anything happened."""
         self._prepare()
         assert self._decider is not None
         assert self._worker is not None
@@ -234,7 +229,9 @@ class Flow:
                     decisions=decided.decisions,
                     executionContext=decided.execution_context,
                 )
-        worked = self._worker.work_once()
+        worked = False
+        while self._worker.work_once():
+            worked = True
         return task is not None or worked or self.service.lambdas_busy
 
     def _skip(self, until_ms: int | None) -> bool:
@@ -259,7 +256,7 @@ class Flow:
             self.use(*_held_by(module))
 
 
-class Execution:
+class Execution(ExecutionHandle):
     """
     One execution under test: signal it, cancel it, ask for its result.
 
@@ -267,56 +264,23 @@ class Execution:
     """
 
     def __init__(self, flow: Flow, workflow: type[Workflow], workflow_id: str, run_id: str) -> None:
+        super().__init__(flow.client, DOMAIN, workflow_id, run_id)
         self.workflow = workflow
-        self.workflow_id = workflow_id
-        self.run_id = self.first_run_id = run_id
+        self.first_run_id = run_id
         self._flow = flow
 
     @property
     def history(self) -> list[dict[str, Any]]:
         """The events so far, in the API's form."""
-        return self._flow.history(self.workflow_id, self.run_id)
-
-    @property
-    def closed(self) -> dict[str, Any] | None:
-        """The event that closed it; None while it is open."""
-        last = self.history[-1]
-        return last if last["eventType"] in CLOSE_EVENTS else None
+        return self._events()
 
     def _end(self) -> dict[str, Any] | None:
-        """The event that closed it for good: a run that continued as new goes on with its successor."""
-        while (closed := self.closed) is not None and closed["eventType"] == "WorkflowExecutionContinuedAsNew":
-            self.run_id = attributes_of(closed)["newExecutionRunId"]
+        while True:
+            run_id = self.run_id
+            closed = super()._end()
+            if self.run_id == run_id:
+                return closed
             self._flow.run_until_blocked()
-        return closed
-
-    @property
-    def waiting(self) -> str | None:
-        """Where its code waits, ``file:line in function``, as its last response said; None if it waits nowhere."""
-        for event in reversed(self.history):
-            if event["eventType"] == "DecisionTaskCompleted":
-                context = attributes_of(event).get("executionContext", "")
-                return next((line[11:] for line in context.splitlines() if line.startswith("waiting at ")), None)
-        return None
-
-    def signal(self, name: str, value: Any = None) -> None:
-        """Send it a signal; ``value`` is a JSON value, None sends no input."""
-        more = {} if value is None else {"input": json.dumps(value)}
-        self._flow.client.signal_workflow_execution(
-            domain=DOMAIN, workflowId=self.workflow_id, runId=self.run_id, signalName=name, **more
-        )
-
-    def cancel(self) -> None:
-        """Ask it to cancel."""
-        self._flow.client.request_cancel_workflow_execution(
-            domain=DOMAIN, workflowId=self.workflow_id, runId=self.run_id
-        )
-
-    def terminate(self, reason: str = "") -> None:
-        """End it at once."""
-        self._flow.client.terminate_workflow_execution(
-            domain=DOMAIN, workflowId=self.workflow_id, runId=self.run_id, reason=reason
-        )
 
     def result(self) -> Any:
         """
@@ -328,7 +292,8 @@ class Execution:
         Raises:
             WorkflowFailedException: it failed; with its reason and details.
             WorkflowCanceledException: it closed as canceled.
-            PyflowException: it closed in another way, or nothing can ever happen to it any more.
+            WorkflowTerminatedException, WorkflowTimedOutException: it was terminated, or timed out.
+            PyflowException: nothing can ever happen to it any more.
         """
         self._flow.run_until_blocked()
         while (closed := self._end()) is None:
@@ -337,19 +302,7 @@ class Execution:
                     f"{self.workflow.__qualname__} is stuck: nothing is under way that could end its wait at "
                     f"{self.waiting or 'its start (no decision was made)'}"
                 )
-        return _result_of(closed)
-
-
-def _result_of(closed: dict[str, Any]) -> Any:
-    attributes = attributes_of(closed)
-    kind = closed["eventType"]
-    if kind == "WorkflowExecutionCompleted":
-        return json.loads(attributes.get("result", "null"))
-    if kind == "WorkflowExecutionFailed":
-        raise WorkflowFailedException(attributes.get("reason", ""), attributes.get("details"))
-    if kind == "WorkflowExecutionCanceled":
-        raise WorkflowCanceledException(attributes.get("details"))
-    raise PyflowException(f"the execution ended with {kind}: {attributes}")
+        return outcome_of(closed)
 
 
 def _held_by(module: ModuleType) -> list[Any]:

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from pyflow import __path__ as package_path
 from pyflow.activities import Activity
-from pyflow.converter import DATA_MAX, REASON_MAX, cut
-from pyflow.exceptions import PyflowException, ServiceFault
+from pyflow.converter import DATA_MAX, REASON_MAX, sendable
+from pyflow.exceptions import ActivityCanceledException, PyflowException, ServiceFault
 from pyflow.swf.client import Client, create_client, service_faults
+from pyflow.tasks import ActivityTask, performing
 
 from .faults import Verdict, judge
 from .polling import Poller, Task, backoff_max_s, poll_activity_task
@@ -152,10 +153,17 @@ class ActivityWorker:
                 f"{self._identity} serves: {served}",
             )
             return
+        current = ActivityTask(self._client, self._domain, task)
         try:
-            result = activity.execute(task.get("input"))
+            result = _executed(activity, current, task.get("input"))
+        except ActivityCanceledException as canceled:
+            self._cancel(task, current, canceled)
+            return
         except BaseException as error:  # also SystemExit: the body ended, the worker goes on
             self._fail(task, type(error).__qualname__, report(error))
+            return
+        if current.deferred:
+            logger.info("activity %s is left open, to be completed by its token", _label(task))
             return
         if len(result) > DATA_MAX:
             self._fail(task, "result too long", f"the result is {len(result):,} characters; SWF takes {DATA_MAX:,}")
@@ -167,13 +175,29 @@ class ActivityWorker:
                 raise
             self._fail(task, "result refused", str(fault))  # the token is still good
 
+    def _cancel(self, task: Task, current: ActivityTask, canceled: ActivityCanceledException) -> None:
+        if current.lost:
+            logger.warning("activity %s has stopped: SWF did not wait for it any more", _label(task))
+            return
+        logger.info("activity %s is canceled: %s", _label(task), canceled)
+        self._respond("Canceled", task, details=sendable(str(canceled)))
+
     def _fail(self, task: Task, reason: str, details: str) -> None:
         logger.warning("activity %s fails: %s: %s", _label(task), reason, details)
-        self._respond("Failed", task, reason=_sendable(reason, REASON_MAX), details=_sendable(details, DATA_MAX))
+        self._respond("Failed", task, reason=sendable(reason, REASON_MAX), details=sendable(details, DATA_MAX))
 
     def _respond(self, how: str, task: Task, **response: str) -> None:
         call = getattr(self._client, f"respond_activity_task_{how.lower()}")
         respond(call, f"RespondActivityTask{how}", self._stop, taskToken=task["taskToken"], **response)
+
+
+def _executed(activity: Activity[..., Any], current: ActivityTask, text: str | None) -> str:
+    """Run a body, with its task to be had by ``activity.current()``."""
+    token = performing.set(current)
+    try:
+        return activity.execute(text)
+    finally:
+        performing.reset(token)
 
 
 def report(error: BaseException) -> str:
@@ -192,11 +216,6 @@ def _from_author(trace: TracebackType | None) -> TracebackType | None:
     while frame and frame.tb_frame.f_code.co_filename.startswith(package_path[0] + sep):
         frame = frame.tb_next
     return frame or trace
-
-
-def _sendable(text: str, length: int) -> str:
-    """Make prose fit: cut where it is too long, and nothing in it that UTF-8 does not have."""
-    return cut(text.encode("utf-8", "replace").decode("utf-8"), length)
 
 
 def _label(task: Task) -> str:

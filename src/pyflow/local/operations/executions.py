@@ -107,7 +107,8 @@ def get_workflow_execution_history(engine: Engine, request: Request, context: Co
     size = page_size(request)
     token = request.get("nextPageToken")
     if token:
-        run, begin, backwards = unseal_page(engine.tokens, token, "history", context.at)
+        run, begin, reverse = unseal_page(engine.tokens, token, "history", context.at)
+        backwards = bool(reverse)
         if run != execution.run:
             raise faults.invalid("Invalid token")
     else:

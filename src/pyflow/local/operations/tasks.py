@@ -41,16 +41,14 @@ def poll_for_decision_task(engine: Engine, request: Request, context: Context) -
     engine.give(execution, task, context.alive)
     first = 1
     if request.get("startAtPreviousStartedEvent"):
-        engine.store.flush()
-        before = engine.store.decision_start_before(execution.run, task.started_id)
-        first = engine.store.first_event_since(execution.run, before.at) if before else 1
+        first = engine.since_decision_before(execution, task.started_id)
     backwards = bool(request.get("reverseOrder"))
     begin = task.started_id if backwards else first
     return _decision_reply(engine, execution, begin, first, page_size(request), backwards, context.at)
 
 
 def _decision_page(engine: Engine, request: Request, context: Context) -> Reply:
-    run, scheduled_id, started_id, begin, first, backwards = unseal_page(
+    run, scheduled_id, started_id, begin, first, reverse = unseal_page(
         engine.tokens, request["nextPageToken"], "decision", context.at
     )
     execution = engine.find(run)
@@ -59,7 +57,7 @@ def _decision_page(engine: Engine, request: Request, context: Context) -> Reply:
         raise faults.unknown_decision_task(scheduled_id)
     if (execution.domain, task.attributes["taskList"]) != (request["domain"], {"name": request["taskList"]["name"]}):
         raise faults.invalid("Invalid token")
-    return _decision_reply(engine, execution, begin, first, page_size(request), backwards, context.at)
+    return _decision_reply(engine, execution, begin, first, page_size(request), bool(reverse), context.at)
 
 
 def _decision_reply(

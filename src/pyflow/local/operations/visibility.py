@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Final
+from zlib import crc32
 
 from pyflow.local import faults
 from pyflow.local.calls import Context
@@ -42,15 +43,20 @@ def _list(engine: Engine, status: str, request: Request, context: Context) -> Re
     size = page_size(request)
     backwards = bool(request.get("reverseOrder"))
     token = request.get("nextPageToken")
-    purpose = f"{status} executions of {query.domain}"
-    after = unseal_page(engine.tokens, token, purpose, context.at) if token else None
+    purpose = f"{status} executions"
+    domain = crc32(query.domain.encode())
+    after = None
+    if token:
+        its_domain, *after = unseal_page(engine.tokens, token, purpose, context.at)
+        if its_domain != domain:
+            raise faults.invalid("Invalid token")
     engine.store.flush()
     found = engine.store.list_executions(query, after, size + 1, ascending=backwards)
     reply: Reply = {"executionInfos": [execution_info(execution) for execution in found[:size]]}
     if len(found) > size:
         last = found[size - 1]
-        at = last.closed_at if query.by_close else last.opened_at
-        reply["nextPageToken"] = seal_page(engine.tokens, purpose, context.at, at, last.run)
+        at = last.closed_at if query.by_close and last.closed_at is not None else last.opened_at
+        reply["nextPageToken"] = seal_page(engine.tokens, purpose, context.at, domain, at, last.run)
     return reply
 
 
