@@ -188,8 +188,7 @@ class Strands:
             event_id, _, _, strand, why = heappop(ready)
             error: BaseException | None = None
             if why is not None and why is not strand.wait:
-                gone = isinstance(why, Wait) or strand.wait is None
-                if gone or all(one is not why for _, one in strand.interrupts):
+                if isinstance(why, Wait) or strand.wait is None or all(one is not why for _, one in strand.interrupts):
                     continue
                 error = strand.due(event_id, until=event_id)
                 if error is None:

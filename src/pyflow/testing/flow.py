@@ -99,10 +99,6 @@ class Flow:
             self._decider.forget()
             self._decider = None
 
-    def forget(self, execution: "Execution") -> None:
-        """Leave an execution out of ``check``: code may change meanwhile, and one of thousands of tasks would take minutes."""
-        self._executions.remove(execution)
-
     def lambda_function(self, name: str, function: Function) -> None:
         """Let a Python function ``(event, context)`` be a Lambda function."""
         self.service.register_lambda(name, function)
@@ -202,6 +198,10 @@ class Flow:
                 if event["eventType"] == "ChildWorkflowExecutionStarted":
                     child = attributes_of(event)
                     to_check.append((*child["workflowType"].values(), *child["workflowExecution"].values()))
+
+    def forget(self, execution: "Execution") -> None:
+        """Leave an execution out of ``check``: too long to replay from each prefix, or of code that has changed."""
+        self._executions.remove(execution)
 
     def history(self, workflowId: str, runId: str) -> list[dict[str, Any]]:  # noqa: N803 - as SWF spells an execution
         """Return the events of an execution, in the API's form."""
