@@ -48,6 +48,9 @@ class Host(Protocol):
     def park(self, wait: "Wait") -> None:
         """Suspend the calling fiber until the wait is woken."""
 
+    def park_to_look(self, wait: "Wait") -> None:
+        """Suspend the calling fiber until the next batch: only its code can see what it waits for."""
+
     def wake(self, wait: "Wait", event_id: int) -> None:
         """Make the fiber of a wait ready."""
 
@@ -65,13 +68,12 @@ class Wait:
     """
     What a parked fiber waits for: so many futures to settle, or the timer beside them.
 
-    ``missing`` counts those still to come; where it ``looks``, only the code can tell, and is woken at every batch to look.
-    ``what`` is for people: futures, or a text. ``strand`` is set by the run that parks it; ``error`` by what made the wait
-    pointless. There is no constructor: nearly every wait is for one future, and nearly all of it is as it stands here.
+    ``missing`` counts those still to come. ``what`` is for people: futures, or a text. ``strand`` is set by the run that
+    parks it; ``error`` by what made the wait pointless. There is no constructor: nearly every wait is for one future, and
+    nearly all of it is as it stands here.
     """
 
     missing = 1
-    looks = False
     timer: "Future[Any] | None" = None
     what: Any = None
     strand: Any = None
@@ -366,8 +368,8 @@ def _look_at_every_batch(
         if timer is not None and timer.done:
             return None
         wait = Wait()
-        wait.looks, wait.what = True, futures
-        host.park(wait)
+        wait.what = futures
+        host.park_to_look(wait)
 
 
 def _in_order(host: Host, futures: list[Future[Any]], since: int) -> list[Future[Any]]:

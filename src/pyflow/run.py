@@ -33,6 +33,9 @@ logger = logging.getLogger("pyflow")
 
 T = TypeVar("T")
 
+# A global costs a tenth of what a member costs that is looked up on its enum: only where every invocation passes.
+_SUCCEEDED = State.SUCCEEDED
+
 CONTEXT_MAX = 2_048
 """Characters of the execution context, unless told otherwise; SWF takes 32,768."""
 
@@ -86,8 +89,9 @@ class Run:
         self.inbox = Inbox()
         self._legacy_child_ids = legacy_child_ids
         self._replayer = Replayer(run_id, locate=self.where)
-        self._strands = Strands()
-        self.wake = self._strands.wake
+        self._strands = Strands(self.enter)
+        self.park, self.wake = self._strands.park, self._strands.wake
+        self.park_to_look = self._strands.park_to_look
         self._helper = WorkflowInvocationHelper(self)
         self._handlers = handlers_of(workflow_class)
         self._patches: dict[str, bool] = {}
@@ -379,17 +383,6 @@ class Run:
         result: T = self._strands.outside(function)
         return result
 
-    def park(self, wait: Wait) -> None:
-        """
-        Suspend the calling fiber until the wait is woken.
-
-        Raises:
-            WorkflowCanceledException: a cancel request is due (contract 7).
-        """
-        if getcurrent() is not self._strands.running:
-            self.enter()
-        self._strands.park(wait)
-
     def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:
         """Suspend the calling fiber until a predicate holds, or the wait is woken; raises what the predicate raised."""
         self._strands.park_until(wait, predicate)
@@ -432,7 +425,7 @@ class Run:
             self.is_of_2_0_0 = started <= self._replayer.of_2_0_0_up_to
         for invocation in settled:
             future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
-            if future is None or (invocation.failure is not None and self._try_again(future, invocation)):
+            if future is None or (invocation.outcome is not _SUCCEEDED and self._try_again(future, invocation)):
                 continue
             future._settle(invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)  # noqa: SLF001 - a run settles
         if started is None:
@@ -440,10 +433,6 @@ class Run:
         if self.returned:
             self._report_lost_signals()
             return
-        self._go_on(started)
-
-    def _go_on(self, started: int) -> None:
-        """Let code go on with what a batch has brought, until it waits for more."""
         strands = self._strands
         if strands.main is None:
             strands.start(self._execute, self._helper, 1)

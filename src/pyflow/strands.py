@@ -9,9 +9,10 @@ and one that came second is raised at the next wait that suspends.
 
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Any
 
-from ._fiber import Fiber, current
+from ._fiber import Fiber, current, getcurrent
 from .exceptions import WorkflowCanceledException
 from .future import Wait
 
@@ -26,7 +27,7 @@ class Strand:
         wait: what it waits for while it is parked.
         handles: the name of the signal that it handles, or None.
         scopes: the scopes and shields it stands in, outermost first.
-        interrupts: what is to be raised in it, in the order it came.
+        interrupts: what is to be raised in it, each behind the id of its event, in that order.
     """
 
     def __init__(self, number: int, function: Callable[[], None], owner: Any) -> None:
@@ -38,16 +39,25 @@ class Strand:
         self.wait: Wait | None = None
         self.handles: str | None = None
         self.scopes: list[Any] = []
-        self.interrupts: list[WorkflowCanceledException] = []
+        self.interrupts: list[tuple[int, WorkflowCanceledException]] = []
 
-    def due(self, event_id: int) -> WorkflowCanceledException | None:
-        """Take out the first interrupt that no shield holds back; what was asked for in its scope meanwhile is canceled too."""
-        for index, error in enumerate(self.interrupts):
+    def due(self, event_id: int, *, until: int | None = None) -> WorkflowCanceledException | None:
+        """
+        Take out the first interrupt that no shield holds back; what was asked for in its scope meanwhile is canceled too.
+
+        Args:
+            event_id: at which event this happens.
+            until: take none of a later event.
+        """
+        for index, (at, error) in enumerate(self.interrupts):
+            if until is not None and at > until:
+                break
             if not self._is_shielded(error):
                 scope = getattr(error, "scope", None)
                 if scope is not None:
                     scope.cancel_futures(event_id)
-                return self.interrupts.pop(index)
+                del self.interrupts[index]
+                return error
         return None
 
     def _is_shielded(self, error: WorkflowCanceledException) -> bool:
@@ -64,6 +74,9 @@ class Strands:
     """
     All strands of a run, and the loop that lets them go on.
 
+    Args:
+        refuse: raises for a caller that is not the running code.
+
     Attributes:
         running: the fiber whose code is running; None between steps and while a recorded value is made.
         current: its strand.
@@ -71,11 +84,12 @@ class Strands:
         main: the strand of ``run`` itself, until that is over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refuse: Callable[[], Any]) -> None:
         self.running: Fiber | None = None
         self.current: Strand | None = None
         self.main: Strand | None = None
         self.now = 0
+        self._refuse = refuse
         self._all: dict[int, Strand] = {}
         self._started = 0
         self._queued = 0
@@ -109,18 +123,24 @@ class Strands:
 
         Raises:
             WorkflowCanceledException: an interrupt is due.
+            NotInWorkflowException: the caller is not the running code.
         """
+        if getcurrent() is not self.running:
+            self._refuse()
         strand = self.current
         assert strand is not None
         if strand.interrupts:
             error = strand.due(self.now)
             if error is not None:
                 raise error
-        if wait.looks:
-            self._lookers.append(wait)
         wait.strand = strand
         strand.wait = wait
         strand.fiber.suspend()
+
+    def park_to_look(self, wait: Wait) -> None:
+        """Suspend the running strand until the next batch: only its code can see what it waits for."""
+        self._lookers.append(wait)
+        self.park(wait)
 
     def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:
         """Suspend the running strand until a predicate holds, or the wait is woken."""
@@ -136,7 +156,8 @@ class Strands:
         """Make the strand of a wait ready, if it still waits for that."""
         strand = wait.strand
         if strand is not None and strand.wait is wait:
-            self._queue(event_id, strand, wait)
+            self._queued += 1
+            heappush(self._ready, (event_id, strand.number, self._queued, strand, wait))
 
     def _wake_lookers(self, event_id: int) -> None:
         """Make ready whoever waits for something that only the code itself can see."""
@@ -146,7 +167,8 @@ class Strands:
 
     def interrupt(self, strand: Strand, event_id: int, error: WorkflowCanceledException) -> None:
         """Raise something in a strand: at its wait, or at the next one that suspends."""
-        strand.interrupts.append(error)
+        strand.interrupts.append((event_id, error))
+        strand.interrupts.sort(key=itemgetter(0))  # those of one batch do not come in the order of their events
         self._queue(event_id, strand, error)
 
     def _queue(self, event_id: int, strand: Strand, why: Wait | WorkflowCanceledException | None) -> None:
@@ -166,31 +188,29 @@ class Strands:
             event_id, _, _, strand, why = heappop(ready)
             error: BaseException | None = None
             if why is not None and why is not strand.wait:
-                if isinstance(why, Wait) or strand.wait is None or why not in strand.interrupts:
+                if isinstance(why, Wait) or strand.wait is None or all(one is not why for _, one in strand.interrupts):
                     continue
-                error = strand.due(event_id)
+                error = strand.due(event_id, until=event_id)
                 if error is None:
                     continue
             strand.wait = None
-            self._step(event_id, strand, error)
+            self.now, self.current, self.running = event_id, strand, strand.fiber
+            try:
+                strand.fiber.resume(error)
+            finally:
+                self.running = self.current = None
+                if strand.fiber.dead:
+                    self._end(strand)
             if self.main is None:
                 ready.clear()
                 return
             if self._predicates:
                 self._try_predicates(event_id)
 
-    def _step(self, event_id: int, strand: Strand, error: BaseException | None) -> None:
-        self.now = event_id
-        self.current = strand
-        self.running = fiber = strand.fiber
-        try:
-            fiber.resume(error)
-        finally:
-            self.running = self.current = None
-            if fiber.dead:
-                del self._all[strand.number]
-                if strand is self.main:
-                    self.main = None
+    def _end(self, strand: Strand) -> None:
+        del self._all[strand.number]
+        if strand is self.main:
+            self.main = None
 
     def _try_predicates(self, event_id: int) -> None:
         for wait, predicate in list(self._predicates.items()):

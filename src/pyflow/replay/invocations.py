@@ -101,6 +101,7 @@ class Invocation:
         """Take the outcome from the event that brought it."""
         self.settled_at, event_type, _, attributes = event
         self.outcome = outcome
+        self.failure = None
         if outcome is _SUCCEEDED:
             self.result = attributes.get("details" if self.kind is _MARKER else "result")
         elif event_type == "ChildWorkflowExecutionTerminated":

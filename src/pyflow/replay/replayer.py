@@ -47,6 +47,8 @@ RESPONSE_BYTES_MAX: Final = 900_000
 OPEN_MAX: Final = {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, Kind.TIMER: 990}
 """How many of a kind one execution may have open; of SWF's 1,000 timers a few are left for the engine's own."""
 
+OPEN_MAX_LEAST: Final = min(OPEN_MAX.values())
+
 _OutboxKey = tuple[Kind, str, bool]
 
 
@@ -212,7 +214,8 @@ class Replayer:
         self.batch += 1
         self._completed, self._answered = None, []
         self._has_more = self._is_parked = self._while_parked = False
-        self._at_limit = {kind for kind, limit in OPEN_MAX.items() if self._open[kind] >= limit}
+        if self._at_limit:
+            self._at_limit = {kind for kind in self._at_limit if self._open[kind] >= OPEN_MAX[kind]}
         if self.signals:
             self.signals = []
         if self._reserved_open:
@@ -336,8 +339,8 @@ class Replayer:
         self._note_drift(invocation, event)
         if state is _OPEN or state is _CANCELING:
             self._begun[event_id] = invocation
-            self._open[kind] += 1
-            if self._open[kind] >= OPEN_MAX.get(kind, 25_000):
+            self._open[kind] = count = self._open[kind] + 1
+            if count >= OPEN_MAX_LEAST and count >= OPEN_MAX.get(kind, count + 1):
                 self._at_limit.add(kind)
             return
         self._settle(invocation, state, event)
