@@ -204,6 +204,9 @@ class TestStart:
         assert isinstance(started, dict)
         assert started == started.handle.execution
 
+    def test_gives_what_clients_take_as_an_execution(self, flow, start):
+        assert flow.client.describe_workflow_execution(domain=flow.domain, execution=start({}))["executionInfo"]
+
     def test_takes_a_class_and_tags(self, flow, start):
         info = start({}, tags=["a", "b"]).handle.describe()["executionInfo"]
         assert (info["workflowType"], info["tagList"]) == ({"name": "Order", "version": "1.0"}, ["a", "b"])

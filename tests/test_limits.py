@@ -27,6 +27,7 @@ class TestOpenItems:
     @pytest.fixture
     def small(self, monkeypatch):
         monkeypatch.setattr(replayer, "OPEN_MAX", dict.fromkeys(replayer.OPEN_MAX, 3))
+        monkeypatch.setattr(replayer, "OPEN_MAX_LEAST", 3)
 
     def test_no_more_are_asked_for_than_may_be_open(self, small, deciders):
         def run(self, _):

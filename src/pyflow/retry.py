@@ -19,7 +19,7 @@ class RetryPolicy:
     When a failed activity, Lambda function or child workflow is asked for again.
 
     The pause before attempt *a* is ``initial * factor ** (a - 2)`` seconds, at most ``max_interval``, less a random part of up to
-    ``jitter`` of it; an exception that carries ``retry_after`` (seconds) sets it itself.
+    ``jitter`` of it.
 
     Args:
         initial: seconds before the second attempt.

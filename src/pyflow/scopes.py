@@ -130,7 +130,7 @@ class Scope:
         strand = self._strand
         assert strand is not None
         strand.scopes.remove(self)
-        strand.interrupts = [one for one in strand.interrupts if getattr(one, "scope", None) is not self]
+        strand.interrupts = [one for one in strand.interrupts if getattr(one[1], "scope", None) is not self]
         self._strand = None
         if self._parent is not None:
             self._parent._inner.remove(self)  # noqa: SLF001 - a scope of the same kind

@@ -9,6 +9,7 @@ and one that came second is raised at the next wait that suspends.
 
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Any
 
 from ._fiber import Fiber, current, getcurrent
@@ -26,7 +27,7 @@ class Strand:
         wait: what it waits for while it is parked.
         handles: the name of the signal that it handles, or None.
         scopes: the scopes and shields it stands in, outermost first.
-        interrupts: what is to be raised in it, in the order it came.
+        interrupts: what is to be raised in it, each behind the id of its event, in that order.
     """
 
     def __init__(self, number: int, function: Callable[[], None], owner: Any) -> None:
@@ -38,16 +39,25 @@ class Strand:
         self.wait: Wait | None = None
         self.handles: str | None = None
         self.scopes: list[Any] = []
-        self.interrupts: list[WorkflowCanceledException] = []
+        self.interrupts: list[tuple[int, WorkflowCanceledException]] = []
 
-    def due(self, event_id: int) -> WorkflowCanceledException | None:
-        """Take out the first interrupt that no shield holds back; what was asked for in its scope meanwhile is canceled too."""
-        for index, error in enumerate(self.interrupts):
+    def due(self, event_id: int, *, until: int | None = None) -> WorkflowCanceledException | None:
+        """
+        Take out the first interrupt that no shield holds back; what was asked for in its scope meanwhile is canceled too.
+
+        Args:
+            event_id: at which event this happens.
+            until: take none of a later event.
+        """
+        for index, (at, error) in enumerate(self.interrupts):
+            if until is not None and at > until:
+                break
             if not self._is_shielded(error):
                 scope = getattr(error, "scope", None)
                 if scope is not None:
                     scope.cancel_futures(event_id)
-                return self.interrupts.pop(index)
+                del self.interrupts[index]
+                return error
         return None
 
     def _is_shielded(self, error: WorkflowCanceledException) -> bool:
@@ -157,7 +167,8 @@ class Strands:
 
     def interrupt(self, strand: Strand, event_id: int, error: WorkflowCanceledException) -> None:
         """Raise something in a strand: at its wait, or at the next one that suspends."""
-        strand.interrupts.append(error)
+        strand.interrupts.append((event_id, error))
+        strand.interrupts.sort(key=itemgetter(0))  # those of one batch do not come in the order of their events
         self._queue(event_id, strand, error)
 
     def _queue(self, event_id: int, strand: Strand, why: Wait | WorkflowCanceledException | None) -> None:
@@ -177,9 +188,9 @@ class Strands:
             event_id, _, _, strand, why = heappop(ready)
             error: BaseException | None = None
             if why is not None and why is not strand.wait:
-                if isinstance(why, Wait) or strand.wait is None or why not in strand.interrupts:
+                if isinstance(why, Wait) or strand.wait is None or all(one is not why for _, one in strand.interrupts):
                     continue
-                error = strand.due(event_id)
+                error = strand.due(event_id, until=event_id)
                 if error is None:
                     continue
             strand.wait = None

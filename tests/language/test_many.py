@@ -99,7 +99,8 @@ class TestInterleavedRuns:
         one, two = flow.start(workflow_class := workflow(run)), flow.start(workflow_class)
         assert one.result() is None
         assert two.result() == "this belongs to run "
-        flow._executions.clear()  # what one run kept for the other cannot be replayed
+        flow.forget(one)  # what one run kept for the other cannot be replayed
+        flow.forget(two)
 
 
 class TestPatches:

@@ -9,9 +9,32 @@ import time
 import pytest
 
 from local_driver import Driver
-from pyflow.local import LocalSWF
+from pyflow.local import LocalSWF, VirtualClock
+from pyflow.swf import decisions
 
 JSON = "application/x-amz-json-1.0"
+
+
+def exchanged(server, *parts: bytes) -> bytes:
+    """What comes back until the server closes, after sending these bytes; nothing if it keeps the connection."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        for part in parts:
+            connection.sendall(part)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+        return answer
+
+
+def raw(server, body: bytes = b"{}", action: str = "ListDomains", *headers: str) -> bytes:
+    head = [
+        "POST / HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        f"X-Amz-Target: SimpleWorkflowService.{action}",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +160,150 @@ def test_a_poll_whose_client_is_gone_gets_no_task(served) -> None:
     run_id = flow.start()
     assert flow.history(run_id)[-1] == "DecisionTaskScheduled"
     assert flow.decision_task()["startedEventId"] == 3
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST / HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/0.9\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_refused_and_the_connection_closed(served, sent: bytes) -> None:
+    server = served[1]
+    assert exchanged(server, sent).startswith(b"HTTP/1.1 4")
+    assert post(server, "SimpleWorkflowService.ListDomains", {"registrationStatus": "REGISTERED"})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (["Transfer-Encoding: chunked"], b"411"),
+        (["Content-Type: text/plain"], b"415"),
+        (["Content-Type: application/x-www-form-urlencoded"], b"415"),
+        ([f"X-{n}: 1" for n in range(70)], b"431"),
+    ],
+)
+def test_a_head_that_no_client_of_ours_sends_is_refused(served, headers: list, status: bytes) -> None:
+    sent = raw(served[1], b"", "ListDomains", *headers)
+    if b"chunked" in sent:
+        sent = sent.replace(b"Content-Length: 0\r\n", b"")
+    answer = exchanged(served[1], sent)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"connection: close" in answer
+
+
+def test_a_head_and_a_body_that_do_not_come_end_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyflow.local.connections.HEADERS_S", 0.05)
+    monkeypatch.setattr("pyflow.local.http.BODY_S", 0.05)
+    with LocalSWF() as swf, swf.serve() as server:
+        assert exchanged(server, b"POST / HT") == b""
+        assert exchanged(server) == b""
+        assert exchanged(server, raw(server, b"{}")[:-1]).startswith(b"HTTP/1.1 408")
+
+
+def test_a_slow_client_hinders_no_other(served) -> None:
+    server = served[1]
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
+    for connection in slow:
+        connection.sendall(b"POST / HTTP/1.1\r\nHo")
+    assert post(server, "SimpleWorkflowService.ListDomains", {"registrationStatus": "REGISTERED"})[0] == 200
+    for connection in slow:
+        connection.close()
+
+
+def test_too_many_connections_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyflow.local.server.CONNECTIONS_MAX", 2)
+    with LocalSWF() as swf, swf.serve() as server:
+        held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
+        assert exchanged(server, raw(server)).startswith(b"HTTP/1.1 503")
+        for connection in held:
+            connection.close()
+
+
+def test_connections_are_kept_for_the_calls_that_loops_make(served) -> None:
+    _, headers, _ = post(served[1], "SimpleWorkflowService.ListDomains", {"registrationStatus": "REGISTERED"})
+    assert headers["connection"] == "close"
+    _, headers, _ = post(served[1], "SimpleWorkflowService.RespondActivityTaskCompleted", {"taskToken": "x"})
+    assert "connection" not in headers
+
+
+def test_a_request_behind_a_waiting_poll_ends_it() -> None:
+    with LocalSWF(poll_wait_s=30.0) as swf, swf.serve() as server:
+        Driver(swf.direct())
+        poll = b'{"domain": "d", "taskList": {"name": "tl"}}'
+        began = time.monotonic()
+        answer = exchanged(server, raw(server, poll, "PollForDecisionTask"), raw(server, b"{}"))
+        assert answer.count(b"HTTP/1.1 ") == 2
+        assert b'{"previousStartedEventId":0,"startedEventId":0}' in answer
+        assert time.monotonic() - began < 20
+
+
+def test_the_network_is_served_with_a_token_only() -> None:
+    with LocalSWF() as swf:
+        with pytest.raises(ValueError, match="at least 16"):
+            swf.serve(token="short")
+        server = swf.serve(host="0.0.0.0", token="0123456789abcdef")
+        body = {"registrationStatus": "REGISTERED"}
+        good = "AWS4-HMAC-SHA256 Credential=0123456789abcdef/20260101/us-east-1/swf/aws4_request, SignedHeaders=host"
+        assert post(server, "SimpleWorkflowService.ListDomains", body, Authorization=good)[0] == 200
+        for bad in ({}, {"Authorization": good.replace("0123", "1123")}, {"Authorization": "0123456789abcdef"}):
+            status, _, reply = post(server, "SimpleWorkflowService.ListDomains", body, **bad)
+            assert (status, reply["__type"].partition("#")[2]) == (403, "UnrecognizedClientException")
+
+
+def test_no_answer_tells_what_we_run_on(served) -> None:
+    for _, headers, _ in (
+        post(served[1], "SimpleWorkflowService.ListDomains", {}),
+        post(served[1], "x", {}, method="GET"),
+        post(served[1], "x", {}, Host="evil.example"),
+    ):
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "server" not in headers
+
+
+def test_a_virtual_clock_is_moved_over_http(clock: VirtualClock) -> None:
+    with LocalSWF(clock=clock, poll_wait_s=0.0) as swf, swf.serve() as server:
+        flow = Driver(swf.direct())
+        run_id = flow.start()
+        flow.decide(decisions.start_timer("t", "600"))
+        assert post(server, "PyflowLocal.AdvanceClock", {"seconds": 600})[2] == {"now": 1_000_600.0}
+        assert flow.history(run_id)[-2] == "TimerFired"
+        assert post(server, "PyflowLocal.AdvanceClock", {"seconds": -1})[0] == 400
+        assert post(server, "PyflowLocal.AdvanceClock", {"seconds": "x"})[0] == 400
+
+
+def test_the_systems_clock_is_not_moved(served) -> None:
+    assert post(served[1], "PyflowLocal.AdvanceClock", {})[0] == 200
+    assert post(served[1], "PyflowLocal.AdvanceClock", {"seconds": 1})[0] == 400
+
+
+def test_no_timeout_strikes_work_of_a_connected_worker() -> None:
+    with LocalSWF(clock=VirtualClock(skip=True), poll_wait_s=0.0) as swf, swf.serve() as server:
+        flow = Driver(swf.direct())
+        flow.start(taskStartToCloseTimeout="60")
+        worker = http.client.HTTPConnection("127.0.0.1", server.port)
+        worker.request(
+            "POST",
+            "/",
+            '{"domain": "d", "taskList": {"name": "tl"}}',
+            {"X-Amz-Target": "SimpleWorkflowService.PollForDecisionTask"},
+        )
+        run_id = json.loads(worker.getresponse().read())["workflowExecution"]["runId"]
+        time.sleep(0.1)
+        assert flow.history(run_id)[-1] == "DecisionTaskStarted"
+        worker.close()
+        while "DecisionTaskTimedOut" not in flow.history(run_id):
+            time.sleep(0.001)
 
 
 def test_a_busy_port_is_told_at_once_with_its_address(served) -> None:

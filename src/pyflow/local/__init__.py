@@ -17,9 +17,9 @@ from typing import Any, Self
 from . import files
 from .clock import Clock, SystemClock, VirtualClock
 from .direct import DirectClient
-from .http import Server
 from .ids import Ids
 from .inprocess import make_client
+from .server import Server
 from .service import Service
 from .store import Store
 
@@ -90,21 +90,23 @@ class LocalSWF:
         """Return a client with boto3's methods and dictionaries, and nothing in between."""
         return DirectClient(self._service)
 
-    def serve(self, port: int = 0, host: str = "127.0.0.1") -> Server:
+    def serve(self, port: int = 0, host: str = "127.0.0.1", *, token: str | None = None) -> Server:
         """
         Serve HTTP in a thread of this process.
 
         Args:
             port: 0 for any that is free.
-            host: a loopback address.
+            host: a loopback address; another one only with a token.
+            token: at least 16 letters and digits; then only requests signed with this access key id are answered.
 
         Returns:
             Server; ``url`` is where it listens. Closed with this object, or before.
 
         Raises:
             OSError: the address cannot be had; the text names it.
+            ValueError: an address of the network and no token, or a token that can be guessed.
         """
-        server = Server(self._service, port, host)
+        server = Server(self._service, port, host, token)
         self._servers.append(server)
         return server
 

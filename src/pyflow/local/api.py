@@ -15,7 +15,7 @@ from pyflow.swf.model import OPERATIONS
 from . import faults, validation
 from .calls import Context, Work
 from .engine import Engine
-from .operations import executions, registration, tasks, visibility
+from .operations import control, executions, registration, tasks, visibility
 
 Operation = Callable[[Engine, dict[str, Any], Context], Any]
 DEFAULT_REGION: Final = "us-east-1"
@@ -35,19 +35,25 @@ _OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
+CONTROL: Final[dict[str, Operation]] = {"PyflowLocal.AdvanceClock": control.advance_clock}
+"""What the service itself can be asked for, beside SWF."""
+
+
 def prepare(engine: Engine, action: str, request: dict[str, Any]) -> Work:
     """
     Return a checked request as work for the service.
 
     Args:
         engine: who does it.
-        action: an action in SWF's spelling.
+        action: an action in SWF's spelling, or one of ``CONTROL``.
         request: the body, parsed.
 
     Raises:
         ServiceFault: the action is unknown, or the request is not valid; nothing was done.
     """
     operation = _OPERATIONS.get(action)
+    if action in CONTROL:
+        return partial(CONTROL[action], engine, request)
     if operation is None:
         if action not in OPERATIONS:
             raise faults.unknown_operation(action)

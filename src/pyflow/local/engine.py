@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from . import faults, outcomes
 from .calls import Alive
+from .clock import Clock
 from .effects import Effect
 from .ids import Ids
 from .lambdas import Invocation
@@ -41,13 +42,15 @@ class Engine:
     Args:
         store: where they are kept; what it holds is read at once.
         ids: where run ids come from.
+        clock: kept for those who move it; each operation is told its time.
 
     After each operation ``to_match`` names the task lists that have both tasks and waiting polls; after each commit
     ``invocations`` are the functions to run and ``ended_lambdas`` those that no longer matter.
     """
 
-    def __init__(self, store: Store, ids: Ids) -> None:
+    def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
         self.store = store
+        self.clock = clock
         self.ids = ids
         self.task_lists = TaskLists()
         self.tokens = Tokens(self._secret())

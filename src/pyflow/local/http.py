@@ -1,26 +1,54 @@
-"""The HTTP door: SWF's JSON 1.0 protocol for any client, on loopback, with one asyncio task a request."""
+"""
+The HTTP door: SWF's JSON 1.0 protocol for any client, one asyncio task a request.
+
+What a web page in somebody's browser could send is refused before anything else is looked at: another name for this machine
+in ``Host`` (DNS rebinding), an ``Origin``, a preflight. There is no ``Access-Control`` header in any answer.
+"""
 
 import asyncio
 import contextlib
-import socket
-import threading
+import hmac
+import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, Self
-
-import uvicorn
+from functools import partial
+from typing import Any, Final
 
 from pyflow.exceptions import PyflowException, ServiceFault
 
-from . import api, faults, wire
+from . import api, wire
 from .calls import Call
+from .connections import Connection
 from .service import Service
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = dict[bytes, bytes]
 
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+BODY_S: Final = 30.0
+HEADERS_MAX: Final = 64
 JSON: Final = b"application/x-amz-json-1.0"
+OLD_JSON: Final = b"application/json"
+POLLS: Final = frozenset({"PollForDecisionTask", "PollForActivityTask"})
+
+# A client that forks shares its kept connection with its children, and they would read each other's answers (simpleflow
+# does so after its first call). So a connection is kept from the calls on that workers and starters make in their loops.
+KEPT: Final = POLLS | frozenset(
+    {
+        "RespondDecisionTaskCompleted",
+        "RespondActivityTaskCompleted",
+        "RespondActivityTaskFailed",
+        "RespondActivityTaskCanceled",
+        "RecordActivityTaskHeartbeat",
+        "StartWorkflowExecution",
+        "SignalWorkflowExecution",
+        "DescribeWorkflowExecution",
+        "GetWorkflowExecutionHistory",
+    }
+)
+
+log = logging.getLogger(__name__)
 
 
 class HttpCall(Call):
@@ -28,8 +56,9 @@ class HttpCall(Call):
 
     __slots__ = ("_future", "_loop")
 
-    def __init__(self, work: Any, region: str) -> None:
+    def __init__(self, work: Any, region: str, connection: Connection) -> None:
         super().__init__(work, region)
+        self.alive = connection.is_open
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[None] = self._loop.create_future()
 
@@ -42,7 +71,11 @@ class HttpCall(Call):
         if not self._future.done():
             self._future.set_result(None)
 
-    async def wait(self, gone: Awaitable[Any]) -> bool:
+    async def wait(self) -> None:
+        """Wait until there is a reply."""
+        await self._future
+
+    async def wait_or(self, gone: Awaitable[Any]) -> bool:
         """Wait until there is a reply or the client is gone; return whether there is a reply."""
         watcher = asyncio.ensure_future(gone)
         try:
@@ -52,85 +85,101 @@ class HttpCall(Call):
         return self._future.done()
 
 
+class Refusal(Exception):
+    """An answer given before the request is understood."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.fault = ServiceFault(code, message, status=status)
+        super().__init__(message)
+
+
 class Application:
     """
     SWF as an ASGI application.
 
     Args:
         service: who answers.
-        hosts: the values of ``Host`` that are ours. A page in a browser that reaches us under another name, or with an
-            ``Origin``, is refused before anything else is looked at.
+        hosts: the values of ``Host`` that are ours, or None where a token is asked for instead.
+        token: the access key id that requests must be signed with, or None.
     """
 
-    def __init__(self, service: Service, hosts: Iterable[str]) -> None:
+    def __init__(self, service: Service, hosts: Iterable[str] | None, token: str | None = None) -> None:
         self._service = service
-        self._hosts = {host.encode("ascii") for host in hosts}
+        self._hosts = None if hosts is None else {host.encode("ascii") for host in hosts}
+        self._token = token
         self._calls: set[HttpCall] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
         headers = dict(scope["headers"])
-        content_type = JSON
-        if headers.get(b"content-type", b"").startswith(b"application/json"):
-            content_type = b"application/json"
-        refusal = self._refuse(scope, headers)
-        if refusal is not None:
-            status, message = refusal
-            body = wire.render_fault(ServiceFault("AccessDeniedException", message, status=status))
-        else:
-            answer = await self._answer(headers, receive)
+        kept = False
+        try:
+            self._look_at(scope, headers)
+            action = wire.action_of(headers.get(b"x-amz-target", b"").decode("latin-1"))
+            kept = action in KEPT
+            answer = await self._answer(action, headers, receive, scope["state"]["connection"])
             if answer is None:
                 return
             status, body = answer
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-type", content_type),
-                    (b"content-length", str(len(body)).encode("ascii")),
-                    (b"x-amzn-requestid", self._service.ids.request_id().encode("ascii")),
-                    (b"x-content-type-options", b"nosniff"),
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
+        except Refusal as refusal:
+            kept = False
+            status, body = refusal.fault.status, wire.render_fault(refusal.fault)
+        except asyncio.CancelledError:
+            # The server closes and has waited long enough for this one.
+            return
+        except Exception:
+            log.exception("a request could not be answered")
+            fault = ServiceFault("InternalFailure", "The service failed on this request", status=500)
+            status, body = fault.status, wire.render_fault(fault)
+        with self._service.busy():
+            await self._send(send, status, body, headers, kept=kept and status < 500 and status != 413)
 
     def release_polls(self) -> None:
         """Answer what waits for a task with nothing; called from any thread."""
         for call in list(self._calls):
             self._service.release(call)
 
-    def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
-        """Return why a request is not even looked at, if so."""
-        if headers.get(b"host", b"").lower() not in self._hosts:
-            return 421, "this service answers only under its own address"
-        if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
-            return 403, "this service does not answer web pages"
-        if scope["method"] != "POST":
-            return 405, "SWF is spoken with POST"
-        if scope["path"] != "/":
-            return 404, "SWF is spoken at /"
-        return None
+    def _look_at(self, scope: Scope, headers: Headers) -> None:
+        """
+        Refuse what is not for us, before any of the body is read.
 
-    async def _answer(self, headers: dict[bytes, bytes], receive: Receive) -> tuple[int, bytes] | None:
+        Raises:
+            Refusal: with the status that says why.
+        """
+        if self._hosts is not None and headers.get(b"host", b"").lower() not in self._hosts:
+            raise Refusal(421, "AccessDeniedException", "this service answers only under its own address")
+        if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
+            raise Refusal(403, "AccessDeniedException", "this service does not answer web pages")
+        if scope["method"] != "POST":
+            raise Refusal(405, "AccessDeniedException", "SWF is spoken with POST")
+        if scope["path"] != "/":
+            raise Refusal(404, "UnknownOperationException", "SWF is spoken at /")
+        if len(scope["headers"]) > HEADERS_MAX:
+            raise Refusal(431, "RequestEntityTooLargeException", f"a request has at most {HEADERS_MAX} headers")
+        if not headers.get(b"content-type", JSON).startswith((b"application/x-amz-json", OLD_JSON)):
+            raise Refusal(415, "SerializationException", f"SWF is spoken in {JSON.decode()}")
+        if b"transfer-encoding" in headers or not headers.get(b"content-length", b"0").isdigit():
+            raise Refusal(411, "SerializationException", "a request says how long it is: Content-Length")
+        if self._token is not None and not hmac.compare_digest(_access_key(headers), self._token.encode()):
+            raise Refusal(403, "UnrecognizedClientException", "sign requests with this service's access key id")
+
+    async def _answer(
+        self, action: str, headers: Headers, receive: Receive, connection: Connection
+    ) -> tuple[int, bytes] | None:
         """Return status and body, or None where nobody is there to read them."""
         try:
-            body = await _read_body(headers, receive)
-            if body is None:
-                return None
-            action = wire.action_of(headers.get(b"x-amz-target", b"").decode("latin-1"))
-            work = api.prepare(self._service.engine, action, wire.parse(body))
-            call = HttpCall(work, wire.region_of(headers.get(b"authorization", b"").decode("latin-1")))
-            self._service.submit(call)
-            self._calls.add(call)
-            try:
-                answered = await call.wait(receive())
-            finally:
-                self._calls.discard(call)
-            if not answered:
+            with self._service.busy():
+                wire.check_size(int(headers.get(b"content-length", b"0")))
+                body = await _read_body(receive)
+                if body is None:
+                    return None
+                work = api.prepare(self._service.engine, action, wire.parse(body))
+                region = wire.region_of(headers.get(b"authorization", b"").decode("latin-1"))
+                call = HttpCall(work, region, connection)
+                self._service.submit(call)
+            if action not in POLLS:
+                await call.wait()
+            elif not await self._wait_for_task(call, receive, connection):
                 self._service.abandon(call)
                 return None
             if call.fault is not None:
@@ -141,101 +190,59 @@ class Application:
         except PyflowException:
             return 503, wire.render_fault(ServiceFault("ServiceUnavailable", "the service is closing", status=503))
 
+    async def _wait_for_task(self, call: HttpCall, receive: Receive, connection: Connection) -> bool:
+        """Wait for a poll's reply; return whether it came before the client went."""
+        # Where two processes share a connection, the other one's request must not wait for this one's task.
+        connection.on_further_request = partial(self._service.release, call)
+        if connection.has_further_request:
+            connection.on_further_request()
+        self._calls.add(call)
+        try:
+            return await call.wait_or(receive())
+        finally:
+            self._calls.discard(call)
+            connection.on_further_request = None
 
-async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
+    async def _send(self, send: Send, status: int, body: bytes, headers: Headers, *, kept: bool) -> None:
+        old = headers.get(b"content-type", b"").startswith(OLD_JSON)
+        answered = [
+            (b"content-type", OLD_JSON if old else JSON),
+            (b"content-length", str(len(body)).encode("ascii")),
+            (b"x-amzn-requestid", self._service.ids.request_id().encode("ascii")),
+            (b"x-content-type-options", b"nosniff"),
+            (b"cache-control", b"no-store"),
+        ]
+        if not kept:
+            answered.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": answered})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _access_key(headers: Headers) -> bytes:
+    found = re.search(rb"Credential=([^/,\s]+)/", headers.get(b"authorization", b""))
+    return found[1] if found else b""
+
+
+async def _read_body(receive: Receive) -> bytes | None:
     """
     Return the body, or None where the client went away.
 
     Raises:
-        ServiceFault: over 1 MB; told before more of it is read.
+        Refusal: it took too long.
+        ServiceFault: over 1 MB after all.
     """
-    length = headers.get(b"content-length", b"0")
-    if not length.isdigit():
-        raise faults.not_serializable("Content-Length is not a number")
-    wire.check_size(int(length))
     parts: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        wire.check_size(size)
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named; with it each reply would wait 40 ms for an ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-class Server:
-    """
-    A running HTTP server: ``url`` is where it listens; ``close`` ends it. Also a context manager.
-
-    Args:
-        service: who answers.
-        port: 0 for any that is free.
-        host: a loopback address.
-
-    Raises:
-        OSError: the address cannot be had; the text names it.
-        ValueError: not a loopback address.
-    """
-
-    def __init__(self, service: Service, port: int, host: str) -> None:
-        if host not in LOOPBACK:
-            raise ValueError(f"the local service has no access control: it listens on loopback only, not on {host!r}")
-        try:
-            self._socket = _listen(host, port)
-        except OSError as error:
-            raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
-        self.port: int = self._socket.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.port}"
-        names = {shown, "127.0.0.1", "localhost", "[::1]"}
-        hosts = {f"{name}:{self.port}" for name in names} | (names if self.port == 80 else set())
-        self._application = Application(service, hosts)
-        config = uvicorn.Config(
-            self._application,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            http="h11",
-            loop="asyncio",
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="pyflow-local-http", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
-
-    def close(self) -> None:
-        """Stop listening and give waiting polls the empty answer. Idempotent."""
-        self._server.should_exit = True
-        self._application.release_polls()
-        self._thread.join()
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        async with asyncio.timeout(BODY_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                wire.check_size(size)
+                if not message.get("more_body"):
+                    return b"".join(parts)
+    except TimeoutError:
+        raise Refusal(408, "RequestExpired", f"the body did not come within {BODY_S:.0f} s") from None

@@ -15,7 +15,8 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from pyflow.exceptions import PyflowException, ServiceFault
@@ -49,14 +50,12 @@ class Service:
         ids: where run ids come from.
         functions: Lambda functions by name.
         poll_wait_s: how long a poll waits for a task, in real time.
-
-    ``requests`` is how many requests the doors are reading or answering just now; only the HTTP door's take time.
     """
 
     def __init__(
         self, store: Store, clock: Clock, ids: Ids, functions: Mapping[str, Function], poll_wait_s: float
     ) -> None:
-        self.engine = Engine(store, ids)
+        self.engine = Engine(store, ids, clock)
         self.ids = ids
         self.lambdas = Lambdas(functions, self._lambda_started, self._lambda_finished)
         self._store = store
@@ -65,7 +64,7 @@ class Service:
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: OrderedDict[Call, None] = OrderedDict()
         self._finished: list[Call] = []
-        self.requests = 0
+        self._requests = 0
         self._closing = False
         self._gate = threading.Lock()
         self.engine.resume_lambdas(clock.now_ms())
@@ -94,6 +93,22 @@ class Service:
         call = Call(work, region)
         self.submit(call)
         return call.result()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let the clock not leap within a ``with`` block: a door is reading a request or sending a reply."""
+        with self._gate:
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._requests -= 1
+
+    @property
+    def skips(self) -> bool:
+        """Whether the clock leaps over times when nothing happens."""
+        return self._clock.skips
 
     def abandon(self, call: Call) -> None:
         """Say that nobody waits for a call any more: it is given no task from now on, and its place in line is freed."""
@@ -170,7 +185,7 @@ class Service:
 
     def _busy_s(self) -> float:
         """Return 0 where only time can bring anything, else after how many real seconds to look again."""
-        if self.lambdas.busy or self.requests or self.engine.held_by_the_living():
+        if self.lambdas.busy or self._requests or self.engine.held_by_the_living():
             return LOOK_S
         seen_s = self.engine.task_lists.last_seen_s()
         return 0.0 if seen_s is None else max(0.0, seen_s + POLLER_SEEN_S - time.monotonic())
@@ -274,7 +289,7 @@ class Service:
             polls = task_lists.polls(key)
             while polls and task_lists.count(key):
                 call = polls.popleft()
-                if call.abandoned:
+                if call.abandoned or not call.alive():
                     del self._waiting[call]
                 else:
                     self._perform(call, now)

@@ -108,7 +108,7 @@ def _structure(shape_name: str, shape: dict[str, Any]) -> Check:
     ]
 
     def apply(value: Any, path: str, violations: list[str]) -> None:
-        if type(value) is not dict:
+        if not isinstance(value, dict):
             _not_a(value, "a structure", path)
         prefix = f"{path}." if path else ""
         for name, check_member, required in members:
@@ -202,7 +202,7 @@ def _list(_: str, shape: dict[str, Any]) -> Check:
     most = shape.get("max")
 
     def apply(value: Any, path: str, violations: list[str]) -> None:
-        if type(value) is not list:
+        if not isinstance(value, (list, tuple)):
             _not_a(value, "a list", path)
         if most is not None and len(value) > most:
             shown = "[" + ", ".join(map(str, value)) + "]"
@@ -221,7 +221,7 @@ def _string(_: str, shape: dict[str, Any]) -> Check:
     least, most, enum = shape.get("min", 0), shape.get("max"), shape.get("enum")
 
     def apply(value: Any, path: str, violations: list[str]) -> None:
-        if type(value) is not str:
+        if not isinstance(value, str):
             _not_a(value, "a String", path)
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise faults.not_serializable(f"half a surrogate pair is no character (at '{path}')")

@@ -25,8 +25,12 @@ SWF_NAMESPACE: Final = "com.amazonaws.swf.base.model#"
 
 
 def action_of(target: str) -> str:
-    """Return the action of an ``X-Amz-Target``; boto 2 and boto3 spell what stands before the last dot differently."""
-    return target.rpartition(".")[2]
+    """
+    Return the action of an ``X-Amz-Target``.
+
+    boto 2 and boto3 spell what stands before the last dot differently; the service's own actions keep it.
+    """
+    return target if target in api.CONTROL else target.rpartition(".")[2]
 
 
 def region_of(authorization: str) -> str:

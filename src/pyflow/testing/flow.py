@@ -200,7 +200,7 @@ class Flow:
                     to_check.append((*child["workflowType"].values(), *child["workflowExecution"].values()))
 
     def forget(self, execution: "Execution") -> None:
-        """Leave an execution out of ``check``: one so long that replaying it from each prefix takes minutes."""
+        """Leave an execution out of ``check``: too long to replay from each prefix, or of code that has changed."""
         self._executions.remove(execution)
 
     def history(self, workflowId: str, runId: str) -> list[dict[str, Any]]:  # noqa: N803 - as SWF spells an execution

@@ -1,0 +1,58 @@
+"""What the pages in docs show is run here as it stands there, and they leave no public name out."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import pyflow
+from pyflow import exceptions
+
+DOCS = Path(__file__).parents[1] / "docs"
+WORKFLOWS = (DOCS / "workflows.md").read_text()
+BLOCKS = [
+    (re.findall(r"^## (.*)$", WORKFLOWS[: found.start()], re.MULTILINE)[-1], found[1])
+    for found in re.finditer(r"^```python\n(.*?)^```$", WORKFLOWS, re.MULTILINE | re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("section", "code"), BLOCKS, ids=[section for section, _ in BLOCKS])
+def test_each_block_is_a_test_that_passes(section, code, flow, monkeypatch):
+    module = ModuleType("block_of_docs_workflows")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(code, f"docs/workflows.md, {section}", "exec"), vars(module))
+    (test,) = [value for name, value in vars(module).items() if name.startswith("test_")]
+    test(flow)
+
+
+def named_in(text: str) -> set[str]:
+    return {word for quoted in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"\w+", quoted)}
+
+
+@pytest.mark.parametrize(
+    ("what", "section"),
+    [
+        (pyflow.WorkflowInvocationHelper, "Everything on self.swf"),
+        (exceptions.__all__, "Errors"),
+        (set(pyflow.__all__) - set(exceptions.__all__), "Everything on pyflow"),
+    ],
+    ids=["self.swf", "errors", "pyflow"],
+)
+def test_each_public_name_is_in_its_list(what, section):
+    names = [name for name in dir(what) if not name.startswith("_")] if isinstance(what, type) else what
+    text = WORKFLOWS[WORKFLOWS.index(f"\n## {section}\n") + 4 :].split("\n## ")[0]
+    assert sorted(set(names) - named_in(text)) == []
+
+
+def test_each_parameter_of_a_retry_policy_is_in_its_table():
+    assert set(pyflow.RetryPolicy.__dataclass_fields__) - named_in(WORKFLOWS) == set()
+
+
+def test_links_within_the_page_lead_somewhere():
+    def anchor(heading: str) -> str:
+        return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+    headings = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", WORKFLOWS, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", WORKFLOWS)) - headings == set()
