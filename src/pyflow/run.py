@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from ._fiber import FiberClosed, caller, current, getcurrent
@@ -246,12 +247,15 @@ class Run:
         kind: Kind,
         id: str,
         name: Any,
-        decision: Decision,
+        decide: Callable[[], Decision],
+        input: str | None = None,
+        is_plain: bool = False,
         *,
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
-        """Ask for something and give its future."""
-        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(2)))  # noqa: SLF001 - CPython's own name for it
+        """Ask for something and give its future; see ``Invocation`` for what it is made of."""
+        where = caller(sys._getframe(2))  # noqa: SLF001 - CPython's own name for it
+        invocation = Invocation(kind, id, name, decide, where, input, is_plain)
         invocation.future = future = future_class(self, invocation)
         self._replayer.ask(invocation)
         strand = self._strands.current
@@ -265,7 +269,7 @@ class Run:
         seconds_text = duration(seconds, "a timeout")
         if seconds_text is None:
             raise ValueError("a timeout needs a number of seconds or a timedelta, not None")
-        return self.invoke(Kind.TIMER, own_id, None, swf.start_timer(own_id, seconds_text))
+        return self.invoke(Kind.TIMER, own_id, None, partial(swf.start_timer, own_id, seconds_text))
 
     def recorded(self, name: str) -> Recorded | None:
         """Return a recorded value that history holds already."""
@@ -326,10 +330,13 @@ class Run:
         invocation.retries = LAMBDA_RETRIES_MAX
         if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
             own_id = self._own_control("cancel")
-            decision = swf.request_cancel_external_workflow_execution(
-                invocation.id, run_id=invocation.child_run_id, control=own_id
+            decide = partial(
+                swf.request_cancel_external_workflow_execution,
+                invocation.id,
+                run_id=invocation.child_run_id,
+                control=own_id,
             )
-            self._replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, decision, invocation.where))
+            self._replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, decide, invocation.where))
             return True
         self._replayer.cancel(invocation, optional=False)
         return invocation.state in {State.CANCELING, State.CANCEL_REQUESTED} and invocation.kind is not Kind.TIMER
@@ -401,7 +408,8 @@ class Run:
         in_history = self._replayer.recorded(name) is not None
         takes_it = deprecated or in_history or not self.is_replaying
         if in_history or (takes_it and not deprecated):
-            self._replayer.ask(Invocation(Kind.MARKER, name, None, swf.record_marker(name), caller(sys._getframe(2))))  # noqa: SLF001 - as in invoke
+            where = caller(sys._getframe(2))  # noqa: SLF001 - as in invoke
+            self._replayer.ask(Invocation(Kind.MARKER, name, None, partial(swf.record_marker, name), where))
         self._patches[patch_id] = takes_it
         return takes_it
 
@@ -504,8 +512,8 @@ class Run:
         if not wanted:
             return False
         pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(self.run_id, timer_id))
-        text = duration(pause_s, "the pause before an attempt")
-        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(text)), invocation.where)
+        decide = partial(swf.start_timer, timer_id, str(duration(pause_s, "the pause before an attempt")))
+        pause = Invocation(Kind.TIMER, timer_id, None, decide, invocation.where)
         paused = InvocationFuture[None](self, pause)
         paused._on_settled = lambda _: self._next_attempt(future, attempts, invocation)  # noqa: SLF001 - nobody else waits for it
         pause.future = paused
@@ -523,8 +531,8 @@ class Run:
             return
         attempts.number += 1
         own_id = f"{attempts.first_id}.{attempts.number}"
-        decision = swf.with_id(before.decision, own_id)
-        invocation = Invocation(before.kind, own_id, before.name, decision, before.where)
+        decide = partial(swf.with_id, before.decide(), own_id)
+        invocation = Invocation(before.kind, own_id, before.name, decide, before.where, before.input, before.is_plain)
         invocation.future = future
         future.invocation = invocation
         self._replayer.ask(invocation)
@@ -549,7 +557,7 @@ class Run:
                 left or "none",
                 handling,
             )
-        self._replayer.ask(Invocation(Kind.CLOSE, "", decision["decisionType"], decision))
+        self._replayer.ask(Invocation(Kind.CLOSE, "", decision["decisionType"], lambda: decision))
 
     def _run_code(self, workflow_input: Any) -> Any:
         self.workflow = self.workflow_class(self._helper)

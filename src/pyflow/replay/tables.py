@@ -164,12 +164,12 @@ class Answer:
     """
     How an event answers a decision that was owed.
 
-    ``id_in`` and ``name_in`` name the attributes that hold the invocation's id and name; ``name_in`` is None where the event
-    has no name to match. ``cancels`` is true where the decision was a cancel.
+    ``id_in`` and ``name_in`` name the attributes that hold the invocation's id and name; ``id_in`` is empty for a close, which
+    has no id, ``name_in`` is None where the event has no name to match. ``cancels`` is true where the decision was a cancel.
     """
 
     kind: Kind
-    id_in: str | None
+    id_in: str
     name_in: str | None = None
     cancels: bool = False
 
@@ -191,14 +191,14 @@ ANSWERS: Final[dict[str, Answer]] = {
     "RecordMarkerFailed": Answer(Kind.MARKER, "markerName"),
     "SignalExternalWorkflowExecutionInitiated": Answer(Kind.SIGNAL, "control", "signalName"),
     "RequestCancelExternalWorkflowExecutionInitiated": Answer(Kind.CANCEL, "control", "workflowId"),
-    "WorkflowExecutionCompleted": Answer(Kind.CLOSE, None),
-    "WorkflowExecutionFailed": Answer(Kind.CLOSE, None),
-    "WorkflowExecutionCanceled": Answer(Kind.CLOSE, None),
-    "WorkflowExecutionContinuedAsNew": Answer(Kind.CLOSE, None),
-    "CompleteWorkflowExecutionFailed": Answer(Kind.CLOSE, None),
-    "FailWorkflowExecutionFailed": Answer(Kind.CLOSE, None),
-    "CancelWorkflowExecutionFailed": Answer(Kind.CLOSE, None),
-    "ContinueAsNewWorkflowExecutionFailed": Answer(Kind.CLOSE, None),
+    "WorkflowExecutionCompleted": Answer(Kind.CLOSE, ""),
+    "WorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
+    "WorkflowExecutionCanceled": Answer(Kind.CLOSE, ""),
+    "WorkflowExecutionContinuedAsNew": Answer(Kind.CLOSE, ""),
+    "CompleteWorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
+    "FailWorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
+    "CancelWorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
+    "ContinueAsNewWorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
 }
 """The events that a decision makes as soon as it is applied."""
 
