@@ -12,6 +12,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 @pytest.mark.parametrize(
     ("name", "printed"),
     [
+        (
+            "failures.py",
+            """PaymentError: cannot be charged\n["KeyError: 'Ada'", 'PaymentError: cannot be charged']\nnot paid, after 300 seconds\n""",
+        ),
         ("heartbeat.py", "['3 files, attempt 2 began after 2', 'yes, says Ada']\n"),
         ("starting.py", "True True\nbook, paid by Ada\nCOMPLETED\n"),
     ],

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from ._fiber import FiberClosed, caller, current, getcurrent
 from .chance import Chance
-from .closing import closing_decision, format_traceback
+from .closing import closing_decision
 from .converter import cut, duration
 from .exceptions import NotInWorkflowException, PyflowException, WorkflowCanceledException
+from .failures import format_traceback
 from .future import Future, InvocationFuture, Wait, exception_of
 from .replay.batches import Batch, split
 from .replay.invocations import Failure, Invocation, format_place
@@ -497,7 +498,7 @@ class Run:
             wanted = attempts.policy.wants(failure, attempt, self.seconds() - attempts.since_s)
         if not wanted:
             return False
-        pause_s = attempts.policy.pause_s(attempt, Chance(self.run_id, timer_id))
+        pause_s = attempts.policy.pause_s(attempt, Chance(self.run_id, timer_id), failure)
         pause_text = duration(pause_s, "the pause before an attempt")
         pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(pause_text)), invocation.where)
         paused = InvocationFuture[None](self, pause)
