@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 from ._fiber import FiberClosed, caller, current, getcurrent
 from .chance import Chance
-from .closing import closing_decision, format_traceback
+from .closing import closing_decision
 from .converter import cut, duration
 from .exceptions import NotInWorkflowException, PyflowException, WorkflowCanceledException
+from .failures import format_traceback
 from .future import Future, InvocationFuture, Wait, exception_of
 from .replay.batches import Batch, split
 from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation, format_place
@@ -511,7 +512,7 @@ class Run:
             wanted = policy is not None and policy.wants(failure, attempts.number, self.seconds() - attempts.since_s)
         if not wanted:
             return False
-        pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(self.run_id, timer_id))
+        pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(self.run_id, timer_id), failure)
         decide = partial(swf.start_timer, timer_id, str(duration(pause_s, "the pause before an attempt")))
         pause = Invocation(Kind.TIMER, timer_id, None, decide, invocation.where)
         paused = InvocationFuture[None](self, pause)

@@ -6,13 +6,13 @@ Each call that asks for something takes the next id of its kind (contract 3), so
 
 from __future__ import annotations
 
-import traceback
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .converter import DATA_MAX, JSON, cut, duration
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
+from .failures import format_traceback
 from .future import Future, InvocationFuture, flatten, wait_for
 from .language import Language
 from .replay.invocations import Failure
@@ -400,6 +400,10 @@ class WorkflowInvocationHelper(Language):
         return done
 
 
+RECORDED_MAX: Final = DATA_MAX // 8
+"""Characters of a recorded failure's details: JSON escapes can make a text up to six times as long."""
+
+
 class _RecordedFuture(InvocationFuture[Any]):
     """The future of a recorded value: its marker says whether the call succeeded."""
 
@@ -418,13 +422,15 @@ def _record(callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     try:
         return JSON.encode({"succeeded": True, "result": callable(*args, **kwargs)}, "the value to record")
     except SerializationException as error:
-        failure = {"succeeded": False, "reason": "The value cannot be recorded", "details": str(error)}
-    except Exception:
+        failure = {
+            "succeeded": False,
+            "reason": "The value cannot be recorded",
+            "details": cut(str(error), RECORDED_MAX),
+        }
+    except Exception as error:
         failure = {
             "succeeded": False,
             "reason": "Exception raised while invoking callable",
-            "details": traceback.format_exc(),
+            "details": cut(format_traceback(error), RECORDED_MAX),
         }
-    # JSON escapes can make a text up to six times as long.
-    failure["details"] = cut(str(failure["details"]), DATA_MAX // 8)
     return JSON.encode(failure, "the failure to record")
