@@ -114,11 +114,10 @@ class Replayer:
         self._has_returned = False
         self._rules: int | None = None
         self._outbox: dict[_OutboxKey, Invocation] = {}
-        self._begun: dict[int, Invocation] = {}
+        self._begun: dict[Kind, dict[int, Invocation]] = {kind: {} for kind in Kind}
         self._recorded: dict[str, Recorded] = {}
         self._retried: set[str] = set()
         self._own_signals: set[str] = set()
-        self._open = dict.fromkeys(Kind, 0)
         self._at_limit: set[Kind] = set()
         self._pointless: list[Invocation] = []
         self._withdrawn: dict[str, Invocation] = {}
@@ -215,7 +214,7 @@ class Replayer:
         self._completed, self._answered = None, []
         self._has_more = self._is_parked = self._while_parked = False
         if self._at_limit:
-            self._at_limit = {kind for kind in self._at_limit if self._open[kind] >= OPEN_MAX[kind]}
+            self._at_limit = {kind for kind in self._at_limit if len(self._begun[kind]) >= OPEN_MAX[kind]}
         if self.signals:
             self.signals = []
         if self._reserved_open:
@@ -260,7 +259,7 @@ class Replayer:
         return [*owed[:fitting], swf.start_timer(f"{MORE}{self._more_count + 1}", "0")]
 
     def _within_limits(self) -> Iterator[tuple[_OutboxKey, Invocation]]:
-        room = {kind: limit - self._open[kind] for kind, limit in OPEN_MAX.items()}
+        room = {kind: limit - len(self._begun[kind]) for kind, limit in OPEN_MAX.items()}
         for key, invocation in self._outbox.items():
             kind, _, cancels = key
             if not cancels and kind in room:
@@ -290,7 +289,7 @@ class Replayer:
 
     def _on_child_started(self, event: HistoryEvent) -> None:
         _, _, _, attributes = event
-        invocation = self._begun.get(attributes["initiatedEventId"])
+        invocation = self._begun[_CHILD].get(attributes["initiatedEventId"])
         if invocation is not None:
             invocation.child_run_id = attributes.get("workflowExecution", {}).get("runId")
 
@@ -327,9 +326,9 @@ class Replayer:
         if not invocation.is_plain or invocation.input != attributes.get("input"):
             self._note_drift(invocation, event)
         if state is _OPEN or state is _CANCELING:
-            self._begun[event_id] = invocation
-            self._open[kind] = count = self._open[kind] + 1
-            if count >= OPEN_MAX_LEAST and count >= OPEN_MAX.get(kind, count + 1):
+            begun = self._begun[kind]
+            begun[event_id] = invocation
+            if len(begun) >= OPEN_MAX_LEAST and len(begun) >= OPEN_MAX.get(kind, 25_000):
                 self._at_limit.add(kind)
         else:
             invocation.settle(event, state)
@@ -347,8 +346,7 @@ class Replayer:
         self._answered.append(invocation)
         state = invocation.step(event_type)
         if state is State.CANCELED:
-            del self._begun[attributes["startedEventId"]]
-            self._open[answer.kind] -= 1
+            del self._begun[answer.kind][attributes["startedEventId"]]
             invocation.settle(event, state)
             self._settled.append(invocation)
 
@@ -399,8 +397,9 @@ class Replayer:
 
     def _on_outcome(self, event: HistoryEvent) -> None:
         event_id, event_type, _, attributes = event
-        began_at = attributes[OUTCOMES[event_type]]
-        invocation = self._begun.pop(began_at, None)
+        kind, begun_in = OUTCOMES[event_type]
+        began_at = attributes[begun_in]
+        invocation = self._begun[kind].pop(began_at, None)
         if invocation is None:
             if self._reserved_open.pop(began_at, None):
                 return
@@ -409,7 +408,6 @@ class Replayer:
                 f"and nothing is open from there.",
                 event_id=event_id,
             )
-        self._open[invocation.kind] -= 1
         state = invocation.step(event_type)
         if state is _FAILED and not self._has_returned and invocation.wants_retry(attributes):
             self._ask_again(invocation)
@@ -427,13 +425,12 @@ class Replayer:
         if not initiated:
             self._on_answer(event)
             return
-        invocation = self._begun.pop(initiated, None)
+        invocation = self._begun[_CHILD].pop(initiated, None)
         if invocation is None:
             raise HistoryException(
                 f"history is not sound: {event_type} at event {event_id} names event {initiated}, which began no child.",
                 event_id=event_id,
             )
-        self._open[Kind.CHILD] -= 1
         invocation.settle(event, invocation.step(event_type))
         self._settled.append(invocation)
 

@@ -202,27 +202,27 @@ ANSWERS: Final[dict[str, Answer]] = {
 }
 """The events that a decision makes as soon as it is applied."""
 
-OUTCOMES: Final[dict[str, str]] = {
-    "LambdaFunctionCompleted": "scheduledEventId",
-    "LambdaFunctionFailed": "scheduledEventId",
-    "LambdaFunctionTimedOut": "scheduledEventId",
-    "StartLambdaFunctionFailed": "scheduledEventId",
-    "ActivityTaskCompleted": "scheduledEventId",
-    "ActivityTaskFailed": "scheduledEventId",
-    "ActivityTaskTimedOut": "scheduledEventId",
-    "ActivityTaskCanceled": "scheduledEventId",
-    "TimerFired": "startedEventId",
-    "ChildWorkflowExecutionCompleted": "initiatedEventId",
-    "ChildWorkflowExecutionFailed": "initiatedEventId",
-    "ChildWorkflowExecutionTimedOut": "initiatedEventId",
-    "ChildWorkflowExecutionCanceled": "initiatedEventId",
-    "ChildWorkflowExecutionTerminated": "initiatedEventId",
-    "ExternalWorkflowExecutionSignaled": "initiatedEventId",
-    "SignalExternalWorkflowExecutionFailed": "initiatedEventId",
-    "ExternalWorkflowExecutionCancelRequested": "initiatedEventId",
-    "RequestCancelExternalWorkflowExecutionFailed": "initiatedEventId",
+OUTCOMES: Final[dict[str, tuple[Kind, str]]] = {
+    "LambdaFunctionCompleted": (Kind.LAMBDA, "scheduledEventId"),
+    "LambdaFunctionFailed": (Kind.LAMBDA, "scheduledEventId"),
+    "LambdaFunctionTimedOut": (Kind.LAMBDA, "scheduledEventId"),
+    "StartLambdaFunctionFailed": (Kind.LAMBDA, "scheduledEventId"),
+    "ActivityTaskCompleted": (Kind.ACTIVITY, "scheduledEventId"),
+    "ActivityTaskFailed": (Kind.ACTIVITY, "scheduledEventId"),
+    "ActivityTaskTimedOut": (Kind.ACTIVITY, "scheduledEventId"),
+    "ActivityTaskCanceled": (Kind.ACTIVITY, "scheduledEventId"),
+    "TimerFired": (Kind.TIMER, "startedEventId"),
+    "ChildWorkflowExecutionCompleted": (Kind.CHILD, "initiatedEventId"),
+    "ChildWorkflowExecutionFailed": (Kind.CHILD, "initiatedEventId"),
+    "ChildWorkflowExecutionTimedOut": (Kind.CHILD, "initiatedEventId"),
+    "ChildWorkflowExecutionCanceled": (Kind.CHILD, "initiatedEventId"),
+    "ChildWorkflowExecutionTerminated": (Kind.CHILD, "initiatedEventId"),
+    "ExternalWorkflowExecutionSignaled": (Kind.SIGNAL, "initiatedEventId"),
+    "SignalExternalWorkflowExecutionFailed": (Kind.SIGNAL, "initiatedEventId"),
+    "ExternalWorkflowExecutionCancelRequested": (Kind.CANCEL, "initiatedEventId"),
+    "RequestCancelExternalWorkflowExecutionFailed": (Kind.CANCEL, "initiatedEventId"),
 }
-"""The events that end an invocation, and the attribute that names the event which began it."""
+"""The events that end an invocation: its kind, and the attribute that names the event which began it."""
 
 CLOSES: Final[dict[str, str]] = {
     "WorkflowExecutionCompleted": "CompleteWorkflowExecution",
