@@ -7,6 +7,7 @@ The decider, the tools over recorded histories and the tests all drive this one 
 import json
 import logging
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,7 +17,7 @@ from ._fiber import FiberClosed, caller, current, getcurrent
 from .chance import Chance
 from .closing import closing_decision
 from .converter import cut, duration
-from .exceptions import NotInWorkflowException, PyflowException, WorkflowCanceledException
+from .exceptions import HistoryException, NotInWorkflowException, PyflowException, WorkflowCanceledException
 from .failures import format_traceback
 from .future import Future, InvocationFuture, Wait, exception_of
 from .replay.batches import Batch, split
@@ -97,6 +98,8 @@ class Run:
         self._helper = WorkflowInvocationHelper(self)
         self._handlers = handlers_of(workflow_class)
         self._patches: dict[str, bool] = {}
+        self._batches: deque[Batch] = deque()
+        self._fault: BaseException | None = None
         self._cancel_noted = False
         self._warned = False
 
@@ -139,8 +142,16 @@ class Run:
         batches = split(events, after=self.last_event_id, until=started_event_id)
         self._replayer.read_ahead(batches)
         drifted = len(self.drifts)
-        for batch in batches:
-            self._apply(batch)
+        self._batches = deque(batches)
+        # Only what is completed already: the task's own batch is applied by the loop here, never from inside of code.
+        self._strands.read_on = self._read_on if len(batches) > 1 else None
+        try:
+            while self._batches:
+                self._apply(self._batches.popleft())
+                if self._fault is not None:
+                    raise self._fault
+        finally:
+            self._strands.read_on = None
         if drifted == 0 and self.drifts:
             self._log_drift(self.drifts[0])
         if self.last_event_id >= HISTORY_WARNING and not self._warned:
@@ -218,8 +229,7 @@ class Run:
         strands = self._strands
         if getcurrent() is strands.running:
             return strands.current  # type: ignore[return-value] # they are set together
-        if strands.is_closing():
-            raise FiberClosed
+        strands.refuse_if_closing()
         fiber = current()
         if fiber is not None and strands.current is not None and fiber is strands.current.fiber:
             raise NotInWorkflowException(
@@ -291,8 +301,7 @@ class Run:
 
     def cancel_timer(self, future: InvocationFuture[Any]) -> None:
         """Take back a timer that the engine no longer needs."""
-        if self._strands.is_closing():
-            raise FiberClosed
+        self._strands.refuse_if_closing()
         self._replayer.cancel(future.invocation, optional=True)
 
     def cancel(self, future: Future[Any], *, wait: bool, event_id: int | None = None) -> None:
@@ -424,12 +433,34 @@ class Run:
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
+    def _read_on(self) -> bool:
+        """
+        Apply the next batch from inside of code that waits for it.
+
+        What goes wrong is no business of the code: it is kept for the loop, and the code is never resumed.
+        """
+        batches = self._batches
+        if not batches or batches[0].started_event_id is None:  # a tail is matched, and resumes nobody
+            return False
+        try:
+            return self._take(batches.popleft())
+        except BaseException as error:
+            self._fault = error
+            return False
+
     def _apply(self, batch: Batch) -> None:
+        if self._take(batch):
+            self._strands.run_ready(self.started_event_id)
+            if self.returned:
+                self._strands.close()
+
+    def _take(self, batch: Batch) -> bool:
+        """Apply a batch and make ready what it answers; False if no code may go on with it."""
         settled = self._replayer.apply(batch)
         self.batch += 1
         started = batch.started_event_id
         if started is not None and batch.time is not None:
-            self.time = batch.time
+            self.time = _moment(batch.time, started)
             self.is_replaying = started <= self._replayer.completed_up_to
             self.is_of_2_0_0 = started <= self._replayer.of_2_0_0_up_to
         for invocation in settled:
@@ -438,10 +469,10 @@ class Run:
                 continue
             future._settle(invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)  # noqa: SLF001 - a run settles
         if started is None:
-            return
+            return False
         if self.returned:
             self._report_lost_signals()
-            return
+            return False
         strands = self._strands
         if strands.main is None:
             strands.start(self._execute, self._helper, 1)
@@ -449,9 +480,7 @@ class Run:
             self._deliver_signals()
         if self._replayer.cancel_requested is not None and not self._cancel_noted:
             self._request_cancel(*self._replayer.cancel_requested)
-        strands.run_ready(started)
-        if self.returned:
-            strands.close()
+        return True
 
     def _request_cancel(self, event_id: int, cause: str | None) -> None:
         self._cancel_noted = True
@@ -576,6 +605,19 @@ class Run:
             format_place(drift.where),
             len(self.drifts) - 1,
         )
+
+
+def _moment(time: Any, event_id: int) -> datetime | float:
+    """Return the time of a batch; a task that went through JSON has it as a number or as ISO text."""
+    if isinstance(time, str):
+        try:
+            return datetime.fromisoformat(time)
+        except ValueError as error:
+            raise HistoryException(
+                f"history is not sound: event {event_id} has the eventTimestamp {time!r}.", event_id=event_id
+            ) from error
+    moment: datetime | float = time
+    return moment
 
 
 class SpawnedFuture(Future[T]):
