@@ -23,6 +23,7 @@ from .engine import Engine
 from .ids import Ids
 from .inprocess import make_client
 from .mishaps import Plan
+from .remote_lambdas import RemoteFunctions
 from .server import Server
 from .service import Service
 from .store import Store
@@ -45,6 +46,7 @@ class LocalSWF:
         fast: answer without waiting for the disk. What was answered survives the end of the process, by kill -9 too, but the
             last moments before a power cut or a crash of the system may be lost.
         aws_throttles: refuse requests and decisions beyond the rates that AWS grants an account.
+        lambda_endpoint_url: where Lambda functions run that are not registered here: AWS Lambda, SAM, LocalStack.
 
     Raises:
         PyflowException: the file is another program's, damaged, of a newer pyflow, or in use; the text says which.
@@ -61,6 +63,7 @@ class LocalSWF:
         require_lambda_role: bool = False,
         fast: bool = False,
         aws_throttles: bool = False,
+        lambda_endpoint_url: str | None = None,
     ) -> None:
         self.path = os.fspath(path)
         # Two names of one file are one file.
@@ -75,7 +78,8 @@ class LocalSWF:
                 raise PyflowException(f"{self.path} does not hold what it should: {error!r}") from error
             engine.require_lambda_role = require_lambda_role
             engine.throttles = Throttles(engine.clock) if aws_throttles else None
-            self._service = Service(engine, lambdas or {}, poll_wait_s)
+            elsewhere = RemoteFunctions(lambda_endpoint_url) if lambda_endpoint_url else None
+            self._service = Service(engine, lambdas or {}, poll_wait_s, elsewhere)
         except BaseException:
             self._release()
             raise

@@ -58,12 +58,20 @@ class Service:
         engine: the state; its store is closed with this service.
         functions: Lambda functions by name.
         poll_wait_s: how long a poll waits for a task, in real time.
+        elsewhere: runs the functions that are not among them.
     """
 
-    def __init__(self, engine: Engine, functions: Mapping[str, Function], poll_wait_s: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        functions: Mapping[str, Function],
+        poll_wait_s: float,
+        elsewhere: Callable[[Invocation], Outcome] | None = None,
+    ) -> None:
         self.engine = engine
         self.ids = engine.ids
         self.lambdas = Lambdas(functions, self._lambda_started, self._lambda_finished)
+        self.lambdas.elsewhere = elsewhere
         self._store = engine.store
         self._clock = engine.clock
         self._poll_wait_s = poll_wait_s
