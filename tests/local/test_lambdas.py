@@ -2,6 +2,7 @@
 
 import json
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -111,3 +112,83 @@ def test_the_id_of_an_open_function_is_taken(clock) -> None:
         run_id = flow.start()
         flow.decide(decisions.schedule_lambda_function("l", "f"), decisions.schedule_lambda_function("l", "f"))
         assert flow.last(run_id, "ScheduleLambdaFunctionFailed")["cause"] == "ID_ALREADY_IN_USE"
+
+
+class LambdaEndpoint(BaseHTTPRequestHandler):
+    """What AWS Lambda answers for four functions."""
+
+    def do_POST(self) -> None:
+        name = self.path.split("/")[3]
+        event = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen = {"path": self.path, "event": event, "key": self.headers["Authorization"]}
+        status, extra, body = {
+            "echo": (200, {}, event),
+            "fails": (
+                200,
+                {"X-Amz-Function-Error": "Unhandled"},
+                b'{"errorMessage": "no good", "errorType": "ValueError", "stackTrace": ["here"]}',
+            ),
+            "crashes": (200, {"X-Amz-Function-Error": "Unhandled"}, b"RequestId: x Error: exited"),
+            "large": (200, {}, b'"' + b"x" * 40_000 + b'"'),
+        }.get(name, (404, {"X-Amzn-Errortype": "ResourceNotFoundException"}, b'{"Message": "Function not found"}'))
+        self.send_response(status)
+        for header, value in {"Content-Length": str(len(body)), **extra}.items():
+            self.send_header(header, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endpoint():
+    server = HTTPServer(("127.0.0.1", 0), LambdaEndpoint)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def outcome_elsewhere(url: str, name: str) -> tuple[str, dict]:
+    with LocalSWF(poll_wait_s=5.0, lambdas={"here": lambda *_: "here"}, lambda_endpoint_url=url) as swf:
+        flow = Driver(swf.direct())
+        run_id = flow.start()
+        flow.decide(decisions.schedule_lambda_function("l", name, input='{"a": 1}'))
+        flow.decision_task()
+        ended = flow.history(run_id)[6]
+        found = flow.last(run_id, ended)
+        swf._service.lambdas.elsewhere._client and swf._service.lambdas.elsewhere._client.close()
+        return ended, found
+
+
+@pytest.mark.parametrize(
+    ("name", "event_type", "expected"),
+    [
+        ("here", "LambdaFunctionCompleted", '"here"'),
+        ("echo", "LambdaFunctionCompleted", '{"a": 1}'),
+        ("fails", "LambdaFunctionFailed", "ValueError"),
+        ("crashes", "LambdaFunctionFailed", "Unhandled"),
+        ("large", "LambdaFunctionFailed", "ResultTooLarge"),
+        ("none", "LambdaFunctionFailed", "ResourceNotFoundException"),
+    ],
+)
+def test_functions_that_are_not_here_are_asked_of_the_endpoint(
+    endpoint, monkeypatch, name: str, event_type: str, expected: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
+    ended, found = outcome_elsewhere(f"http://127.0.0.1:{endpoint.server_port}", name)
+    assert (ended, found.get("result", found.get("reason"))) == (event_type, expected)
+    if name == "echo":
+        assert endpoint.seen["event"] == b'{"a": 1}'
+        assert "Credential=local/" in endpoint.seen["key"]
+    if name == "fails":
+        assert json.loads(found["details"])["errorMessage"] == "no good"
+
+
+def test_an_endpoint_that_does_not_answer_fails_the_function() -> None:
+    ended, found = outcome_elsewhere("http://127.0.0.1:1", "f")
+    assert (ended, found["reason"]) == ("LambdaFunctionFailed", "EndpointConnectionError")
+    assert "did not answer" in json.loads(found["details"])["errorMessage"]

@@ -22,9 +22,12 @@ from .direct import DirectClient
 from .engine import Engine
 from .ids import Ids
 from .inprocess import make_client
+from .mishaps import Plan
+from .remote_lambdas import RemoteFunctions
 from .server import Server
 from .service import Service
 from .store import Store
+from .throttles import Throttles
 
 __all__ = ["Clock", "DirectClient", "LocalSWF", "Server", "SystemClock", "VirtualClock"]
 
@@ -42,6 +45,8 @@ class LocalSWF:
         require_lambda_role: refuse Lambda functions to executions that have no role, as AWS does.
         fast: answer without waiting for the disk. What was answered survives the end of the process, by kill -9 too, but the
             last moments before a power cut or a crash of the system may be lost.
+        aws_throttles: refuse requests and decisions beyond the rates that AWS grants an account.
+        lambda_endpoint_url: where Lambda functions run that are not registered here: AWS Lambda, SAM, LocalStack.
 
     Raises:
         PyflowException: the file is another program's, damaged, of a newer pyflow, or in use; the text says which.
@@ -57,6 +62,8 @@ class LocalSWF:
         seed: int | None = None,
         require_lambda_role: bool = False,
         fast: bool = False,
+        aws_throttles: bool = False,
+        lambda_endpoint_url: str | None = None,
     ) -> None:
         self.path = os.fspath(path)
         # Two names of one file are one file.
@@ -70,7 +77,9 @@ class LocalSWF:
                 connection.close()
                 raise PyflowException(f"{self.path} does not hold what it should: {error!r}") from error
             engine.require_lambda_role = require_lambda_role
-            self._service = Service(engine, lambdas or {}, poll_wait_s)
+            engine.throttles = Throttles(engine.clock) if aws_throttles else None
+            elsewhere = RemoteFunctions(lambda_endpoint_url) if lambda_endpoint_url else None
+            self._service = Service(engine, lambdas or {}, poll_wait_s, elsewhere)
         except BaseException:
             self._release()
             raise
@@ -83,6 +92,25 @@ class LocalSWF:
             TypeError: not callable.
         """
         self._service.lambdas.register(name, function)
+
+    def plan_mishaps(self, plan: Plan | None) -> None:
+        """
+        Let requests meet mishaps from now on: dropped, lost, delayed, doubled, refused.
+
+        Args:
+            plan: from (action, request) to a mishap of ``pyflow.local.mishaps`` or None; called in the clients' threads. None
+                ends them.
+        """
+        self._service.plan = plan or (lambda action, request: None)
+
+    def plan_refusals(self, plan: Callable[[str, dict[str, Any]], str | None] | None) -> None:
+        """
+        Let decisions be refused from now on, with causes that have no condition here (``OPERATION_NOT_PERMITTED``, rates).
+
+        Args:
+            plan: from (decision type, attributes) to a cause of SWF's or None; called in the service's thread. None ends them.
+        """
+        self._service.engine.refuse_decision = plan or (lambda kind, attributes: None)
 
     @property
     def lambdas_busy(self) -> bool:

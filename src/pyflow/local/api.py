@@ -61,5 +61,7 @@ def prepare(engine: Engine, action: str, request: dict[str, Any]) -> Work:
             "UnknownOperationException",
             f"{action} is an action of Amazon SWF that this local service does not have yet",
         )
+    if engine.throttles is not None:
+        engine.throttles.take(action, request)
     validation.check(action, request)
     return partial(operation, engine, request)

@@ -9,7 +9,7 @@ from pyflow.exceptions import ServiceFault
 from pyflow.swf.model import EVENT_ATTRIBUTES, OPERATIONS, SHAPES
 
 from . import api
-from .calls import Call
+from .mishaps import NoAnswer
 from .service import Service
 from .state import Event
 
@@ -58,11 +58,11 @@ class DirectClient:
 
     def _call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            call = Call(api.prepare(self._service.engine, action, request), api.DEFAULT_REGION)
-            self._service.submit(call)
-            reply = call.result()
+            reply = self._service.ask(action, request, api.DEFAULT_REGION)
         except ServiceFault as fault:
             raise ServiceFault(fault.code, fault.message, operation=action, status=fault.status) from None
+        except NoAnswer as none:
+            raise ServiceFault(none.args[0], "a planned mishap", operation=action, status=0) from None
         return to_python(reply)
 
 

@@ -7,7 +7,7 @@ the store holds the same, durably, and is read again whenever memory cannot be t
 
 import sqlite3
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from . import faults, outcomes
@@ -23,6 +23,7 @@ from .rules.turn import EVENTS_MAX, Turn
 from .state import ActivityTask, DecisionTask, Event, Execution, LambdaTask, OpenItem
 from .store import Store
 from .tasklists import ListKey, TaskLists
+from .throttles import Throttles
 from .timers import Deadlines
 from .tokens import Tokens
 
@@ -58,6 +59,8 @@ class Engine:
         self.invocations: list[Invocation] = []
         self.ended_lambdas: list[tuple[int, int]] = []
         self.require_lambda_role = False
+        self.throttles: Throttles | None = None
+        self.refuse_decision: Callable[[str, dict[str, Any]], str | None] = lambda kind, attributes: None
         self._holders: dict[tuple[int, int], Alive] = {}
         self._broken: set[tuple[int, int]] = set()
         self._effects: deque[tuple[Execution, int, Effect]] = deque()
@@ -275,6 +278,13 @@ class Engine:
         for key in gone:
             del self._holders[key]
         return bool(self._holders)
+
+    def refusal(self, decision: str, attributes: dict[str, Any]) -> str | None:
+        """Return the cause for which a decision is not even looked at: a planned one, or a rate."""
+        planned = self.refuse_decision(decision, attributes)
+        if planned is not None or self.throttles is None:
+            return planned
+        return self.throttles.refusal(decision, attributes)
 
     def next_expiry(self) -> int | None:
         """Return when the next closed execution is past its domain's retention."""

@@ -19,6 +19,7 @@ from pyflow.exceptions import PyflowException, ServiceFault
 from . import api, wire
 from .calls import Call
 from .connections import Connection
+from .mishaps import Delay, Drop, Duplicate, Lose, Mishap, Refuse
 from .service import Service
 
 Scope = dict[str, Any]
@@ -173,14 +174,11 @@ class Application:
                 body = await _read_body(receive)
                 if body is None:
                     return None
-                work = api.prepare(self._service.engine, action, wire.parse(body))
-                region = wire.region_of(headers.get(b"authorization", b"").decode("latin-1"))
-                call = HttpCall(work, region, connection)
-                self._service.submit(call)
-            if action not in POLLS:
-                await call.wait()
-            elif not await self._wait_for_task(call, receive, connection):
-                self._service.abandon(call)
+                request = wire.parse(body)
+            region = wire.region_of(headers.get(b"authorization", b"").decode("latin-1"))
+            ask = partial(self._carry_out, action, request, region, receive, connection)
+            call = await _meet(self._service.plan(action, request), ask, connection)
+            if call is None:
                 return None
             if call.fault is not None:
                 raise call.fault
@@ -189,6 +187,20 @@ class Application:
             return fault.status, wire.render_fault(fault)
         except PyflowException:
             return 503, wire.render_fault(ServiceFault("ServiceUnavailable", "the service is closing", status=503))
+
+    async def _carry_out(
+        self, action: str, request: dict[str, Any], region: str, receive: Receive, connection: Connection
+    ) -> HttpCall | None:
+        """Hand a request to the service; return its answered call, or None where the client went meanwhile."""
+        with self._service.busy():
+            call = HttpCall(api.prepare(self._service.engine, action, request), region, connection)
+            self._service.submit(call)
+        if action not in POLLS:
+            await call.wait()
+        elif not await self._wait_for_task(call, receive, connection):
+            self._service.abandon(call)
+            return None
+        return call
 
     async def _wait_for_task(self, call: HttpCall, receive: Receive, connection: Connection) -> bool:
         """Wait for a poll's reply; return whether it came before the client went."""
@@ -216,6 +228,30 @@ class Application:
             answered.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": answered})
         await send({"type": "http.response.body", "body": body})
+
+
+async def _meet(
+    mishap: Mishap | None, ask: Callable[[], Awaitable[HttpCall | None]], connection: Connection
+) -> HttpCall | None:
+    """
+    Carry out a request with whatever mishap is planned for it; return the answered call, or None where none is to be told.
+
+    Raises:
+        ServiceFault: the planned one.
+    """
+    if mishap is None:
+        return await ask()
+    if isinstance(mishap, Refuse):
+        raise ServiceFault(mishap.code, mishap.message, status=mishap.status)
+    if isinstance(mishap, Delay):
+        await asyncio.sleep(mishap.seconds)
+    call = None if isinstance(mishap, Drop) else await ask()
+    if isinstance(mishap, Duplicate):
+        await ask()
+    if isinstance(mishap, (Drop, Lose)):
+        connection.transport.abort()
+        return None
+    return call
 
 
 def _access_key(headers: Headers) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pyflow.exceptions import ServiceFault
 
 from . import api, wire
-from .calls import Call
+from .mishaps import NoAnswer
 from .service import Service
 
 MADE_UP: Final = "local"
@@ -21,6 +21,7 @@ def make_client(service: Service) -> Any:
     """
     import boto3  # noqa: PLC0415 - a quarter of a second, and only this door needs it
     import botocore.session  # noqa: PLC0415
+    from botocore import exceptions  # noqa: PLC0415
     from botocore.awsrequest import AWSResponse  # noqa: PLC0415
 
     # A profile that the environment names need not exist for us.
@@ -35,7 +36,10 @@ def make_client(service: Service) -> Any:
     )
 
     def answer(request: Any, **_: Any) -> Any:
-        status, body = exchange(service, request)
+        try:
+            status, body = exchange(service, request)
+        except NoAnswer as none:
+            raise getattr(exceptions, none.args[0])(endpoint_url=request.url, error="a planned mishap") from none
         headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": service.ids.request_id()}
         return AWSResponse(request.url, status, headers, _Raw(body))
 
@@ -49,10 +53,8 @@ def exchange(service: Service, request: Any) -> tuple[int, bytes]:
         body = request.body or b""
         wire.check_size(len(body))
         action = wire.action_of(_text(request.headers.get("X-Amz-Target", "")))
-        work = api.prepare(service.engine, action, wire.parse(body))
-        call = Call(work, wire.region_of(_text(request.headers.get("Authorization", ""))))
-        service.submit(call)
-        return 200, wire.render(call.result())
+        region = wire.region_of(_text(request.headers.get("Authorization", "")))
+        return 200, wire.render(service.ask(action, wire.parse(body), region))
     except ServiceFault as fault:
         return fault.status, wire.render_fault(fault)
 

@@ -73,6 +73,8 @@ class Lambdas:
         started: called in the function's thread before it runs; whether it may (its task may have closed meanwhile).
         finished: called in the function's thread with how it ended.
         most: how many run at once. One that ran into its timeout no longer counts: Python cannot stop a thread.
+
+    ``elsewhere`` runs the functions that are not registered, if it is set.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Lambdas:
         self._started = started
         self._finished = finished
         self._most = most
+        self.elsewhere: Callable[[Invocation], Outcome] | None = None
         self._lock = threading.Lock()
         self._waiting: deque[Invocation] = deque()
         self._running: set[Invocation] = set()
@@ -148,34 +151,43 @@ class Lambdas:
 
     def _outcome(self, invocation: Invocation) -> Outcome:
         function = self._functions.get(invocation.name)
-        if function is None:
-            known = ", ".join(sorted(self._functions)) or "none"
-            return _failed(
-                "ResourceNotFoundException",
-                f"Function not found: {invocation.name!r} is not registered with this local service (registered: {known}). "
-                f"Register it with LocalSWF.register_lambda({invocation.name!r}, function), or on the command line with "
-                f"--lambda {invocation.name}=FILE.py:FUNCTION.",
-            )
-        try:
-            event = json.loads(invocation.input) if invocation.input else {}
-        except ValueError as error:
-            return _failed("InvalidRequestContentException", f"the input of {invocation.name!r} is not JSON: {error}")
-        try:
-            result = function(event, LambdaContext(invocation))
-        except BaseException as error:
-            return _failed(type(error).__name__, str(error), traceback.format_tb(error.__traceback__)[1:])
-        try:
-            text = json.dumps(result, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            return _failed("Runtime.MarshalError", f"the result of {invocation.name!r} is not JSON: {error}")
-        if len(text) > DATA_MAX:
-            return _failed(
-                "ResultTooLarge", f"the result of {invocation.name!r} is {len(text)} characters; SWF keeps {DATA_MAX}"
-            )
-        return Outcome("LambdaFunctionCompleted", {"result": text})
+        if function is not None:
+            return _call(function, invocation)
+        if self.elsewhere is not None:
+            return self.elsewhere(invocation)
+        known = ", ".join(sorted(self._functions)) or "none"
+        return failure(
+            "ResourceNotFoundException",
+            f"Function not found: {invocation.name!r} is not registered with this local service (registered: {known}). "
+            f"Register it with LocalSWF.register_lambda({invocation.name!r}, function), or on the command line with "
+            f"--lambda {invocation.name}=FILE.py:FUNCTION.",
+        )
 
 
-def _failed(kind: str, message: str, trace: list[str] | None = None) -> Outcome:
+def _call(function: Function, invocation: Invocation) -> Outcome:
+    """Call a function as AWS Lambda would and return how it ended."""
+    try:
+        event = json.loads(invocation.input) if invocation.input else {}
+    except ValueError as error:
+        return failure("InvalidRequestContentException", f"the input of {invocation.name!r} is not JSON: {error}")
+    try:
+        result = function(event, LambdaContext(invocation))
+    except BaseException as error:
+        return failure(type(error).__name__, str(error), traceback.format_tb(error.__traceback__)[1:])
+    try:
+        return completion(json.dumps(result, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        return failure("Runtime.MarshalError", f"the result of {invocation.name!r} is not JSON: {error}")
+
+
+def completion(text: str) -> Outcome:
+    """Return a function's success with its result as JSON text, or a failure if that is more than SWF keeps."""
+    if len(text) > DATA_MAX:
+        return failure("ResultTooLarge", f"the result is {len(text)} characters; SWF keeps {DATA_MAX}")
+    return Outcome("LambdaFunctionCompleted", {"result": text})
+
+
+def failure(kind: str, message: str, trace: Any = None) -> Outcome:
     """Return a failure with the document that Lambda makes of an error, cut to what SWF keeps."""
     document = json.dumps({"errorMessage": message, "errorType": kind, "stackTrace": trace or []})
     if len(document) > DATA_MAX:

@@ -18,15 +18,16 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from pyflow.exceptions import PyflowException, ServiceFault
 
-from . import faults
+from . import api, faults
 from .calls import Call, Context, Wait
 from .engine import BrokenDeadline, Engine
 from .lambdas import Function, Invocation, Lambdas, Outcome
+from .mishaps import Delay, Drop, Duplicate, Lose, NoAnswer, Plan, Refuse
 from .rules import tasks
 from .rules.turn import Turn
 
@@ -57,18 +58,27 @@ class Service:
         engine: the state; its store is closed with this service.
         functions: Lambda functions by name.
         poll_wait_s: how long a poll waits for a task, in real time.
+        elsewhere: runs the functions that are not among them.
     """
 
-    def __init__(self, engine: Engine, functions: Mapping[str, Function], poll_wait_s: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        functions: Mapping[str, Function],
+        poll_wait_s: float,
+        elsewhere: Callable[[Invocation], Outcome] | None = None,
+    ) -> None:
         self.engine = engine
         self.ids = engine.ids
         self.lambdas = Lambdas(functions, self._lambda_started, self._lambda_finished)
+        self.lambdas.elsewhere = elsewhere
         self._store = engine.store
         self._clock = engine.clock
         self._poll_wait_s = poll_wait_s
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: OrderedDict[Call, None] = OrderedDict()
         self._finished: list[Call] = []
+        self.plan: Plan = lambda action, request: None
         self._requests = 0
         self._closing: str | None = None
         self._gate = threading.Lock()
@@ -93,6 +103,34 @@ class Service:
             if self._closing:
                 raise PyflowException(self._closing)
             self._inbox.put(call)
+
+    def ask(self, action: str, request: dict[str, Any], region: str) -> Any:
+        """
+        Carry out a request of a door that waits, with whatever mishap is planned for it.
+
+        Raises:
+            ServiceFault: the answer, where it is one.
+            NoAnswer: a mishap, as planned.
+        """
+        mishap = self.plan(action, request)
+        if mishap is None:
+            return self.run(api.prepare(self.engine, action, request), region)
+        if isinstance(mishap, Refuse):
+            raise ServiceFault(mishap.code, mishap.message, status=mishap.status)
+        if isinstance(mishap, Drop):
+            raise NoAnswer("ConnectionClosedError")
+        if isinstance(mishap, Delay):
+            time.sleep(mishap.seconds)
+        if isinstance(mishap, Lose):
+            with suppress(ServiceFault):
+                self.run(api.prepare(self.engine, action, request), region)
+            raise NoAnswer("ReadTimeoutError")
+        try:
+            return self.run(api.prepare(self.engine, action, request), region)
+        finally:
+            if isinstance(mishap, Duplicate):
+                with suppress(ServiceFault):
+                    self.run(api.prepare(self.engine, action, request), region)
 
     def run(self, work: Callable[[Context], Any], region: str) -> Any:
         """Run an operation and wait for its reply; raises what it raises."""

@@ -6,7 +6,7 @@ from pyflow.local import faults
 from pyflow.local.calls import Context, Wait
 from pyflow.local.engine import Engine
 from pyflow.local.pages import page_size, seal_page, unseal_page
-from pyflow.local.rules import decisions, tasks
+from pyflow.local.rules import answers, tasks
 from pyflow.local.rules.turn import Turn, given
 from pyflow.local.state import ActivityTask, Execution
 from pyflow.local.tasklists import ListKey
@@ -23,6 +23,7 @@ class DomainWorld:
         self.type_defaults = domain.type_defaults
         self.open_executions_left = domain.open_executions_left
         self.new_run_id = engine.ids.run_id
+        self.refusal = engine.refusal
 
 
 def poll_for_decision_task(engine: Engine, request: Request, context: Context) -> Reply | Wait:
@@ -96,7 +97,7 @@ def respond_decision_task_completed(engine: Engine, request: Request, context: C
     if task is None or (task.event_id, task.started_id) != (scheduled_id, started_id):
         raise faults.unknown_decision_task(scheduled_id)
     turn = Turn(execution, context.at)
-    decisions.complete_decision_task(turn, request, DomainWorld(engine, execution.domain))
+    answers.complete_decision_task(turn, request, DomainWorld(engine, execution.domain))
     engine.settle(turn)
 
 

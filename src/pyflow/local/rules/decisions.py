@@ -1,5 +1,5 @@
 """
-RespondDecisionTaskCompleted: the decisions of one answer, applied in their order, each seeing what those before it did.
+The thirteen decisions, one rule each: (turn, the decision's attributes, the id of the DecisionTaskCompleted, the world).
 
 A decision that cannot be carried out leaves a ``...Failed`` event with its cause and does not stop the ones after it. What
 concerns another party (children, signals, Lambda functions) is asked for as an effect and follows the batch.
@@ -9,9 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from pyflow.local.effects import DeliverCancelRequest, DeliverSignal, InvokeLambda, StartChild, StartSuccessor
-from pyflow.local.state import ActivityTask, Attributes, Child, LambdaTask, Timer, milliseconds
-from pyflow.swf.decisions import CLOSING
-from pyflow.swf.model import DECISION_ATTRIBUTES
+from pyflow.local.state import ActivityTask, Attributes, Child, LambdaTask, Timer
 
 from . import tasks
 from .close import close
@@ -36,58 +34,42 @@ class World(Protocol):
         """Return a run id that no other run has."""
         ...
 
-
-def complete_decision_task(turn: Turn, request: dict[str, Any], world: World) -> None:
-    """Record the answer to the started decision task and carry out its decisions."""
-    execution = turn.execution
-    task = execution.started
-    assert task is not None
-    task.closed = True
-    execution.started = None
-    execution.previous_started_id = task.started_id
-    turn.touch(task)
-    turn.touch(execution)
-    completed_id = turn.record(
-        "DecisionTaskCompleted",
-        {
-            "scheduledEventId": task.event_id,
-            "startedEventId": task.started_id,
-            **given(request, "executionContext", "taskList", "taskListScheduleToStartTimeout"),
-        },
-    )
-    if request.get("executionContext") is not None:
-        execution.context_id = completed_id
-    _override_task_list(turn, request)
-    turn.hold()
-    for decision in request.get("decisions") or ():
-        kind = decision["decisionType"]
-        attributes = decision.get(DECISION_ATTRIBUTES[kind]) or {}
-        DECISIONS[kind](turn, attributes, completed_id, world)
-    turn.release()
-    turn.free_decision_task()
+    def refusal(self, decision: str, attributes: Attributes) -> str | None:
+        """Return the cause for which a decision is not even looked at: a rate of AWS's, or one that a test has planned."""
+        ...
 
 
-def _override_task_list(turn: Turn, request: dict[str, Any]) -> None:
-    """
-    Take the task list for later decision tasks: for good, or until a task on it is not answered in time.
-
-    An answer without a task list ends a temporary override: it holds only as long as it is renewed.
-    """
-    execution = turn.execution
-    execution.sticky = None
-    name = (request.get("taskList") or {}).get("name")
-    if name is None:
-        return
-    wait: str = request.get("taskListScheduleToStartTimeout") or "NONE"
-    if milliseconds(wait) is None:
-        execution.task_list = name
-    else:
-        execution.sticky = (name, wait)
+def refuse(turn: Turn, decision: str, asked: Attributes, cause: str, completed_id: int) -> None:
+    """Record that a decision was not carried out, and why."""
+    event_type, *named = REFUSED[decision]
+    attributes = {**given(asked, *named), "cause": cause, "decisionTaskCompletedEventId": completed_id}
+    if event_type.startswith(("StartChild", "Signal", "RequestCancelExternal")):
+        # Refused at once, so nothing was initiated.
+        attributes["initiatedEventId"] = 0
+    turn.record(event_type, attributes)
 
 
-def _refuse(turn: Turn, event_type: str, attributes: Attributes, cause: str, completed_id: int) -> None:
-    turn.record(event_type, {**attributes, "cause": cause, "decisionTaskCompletedEventId": completed_id})
-
+REFUSED: Final = {
+    "ScheduleActivityTask": ("ScheduleActivityTaskFailed", "activityId", "activityType"),
+    "RequestCancelActivityTask": ("RequestCancelActivityTaskFailed", "activityId"),
+    "CompleteWorkflowExecution": ("CompleteWorkflowExecutionFailed",),
+    "FailWorkflowExecution": ("FailWorkflowExecutionFailed",),
+    "CancelWorkflowExecution": ("CancelWorkflowExecutionFailed",),
+    "ContinueAsNewWorkflowExecution": ("ContinueAsNewWorkflowExecutionFailed",),
+    "RecordMarker": ("RecordMarkerFailed", "markerName"),
+    "StartTimer": ("StartTimerFailed", "timerId"),
+    "CancelTimer": ("CancelTimerFailed", "timerId"),
+    "SignalExternalWorkflowExecution": ("SignalExternalWorkflowExecutionFailed", "workflowId", "runId", "control"),
+    "RequestCancelExternalWorkflowExecution": (
+        "RequestCancelExternalWorkflowExecutionFailed",
+        "workflowId",
+        "runId",
+        "control",
+    ),
+    "StartChildWorkflowExecution": ("StartChildWorkflowExecutionFailed", "workflowId", "workflowType", "control"),
+    "ScheduleLambdaFunction": ("ScheduleLambdaFunctionFailed", "id", "name"),
+}
+"""The event that tells of a decision that was not carried out, and the members of the decision that it repeats."""
 
 TYPE_CAUSES: Final = {
     "DOES_NOT_EXIST": "{}_TYPE_DOES_NOT_EXIST",
@@ -134,7 +116,7 @@ def _schedule_activity_task(turn: Turn, asked: Attributes, completed_id: int, wo
         if priority:
             effective["taskPriority"] = priority
     if cause is not None:
-        _refuse(turn, "ScheduleActivityTaskFailed", given(asked, "activityId", "activityType"), cause, completed_id)
+        refuse(turn, "ScheduleActivityTask", asked, cause, completed_id)
         return
     effective["decisionTaskCompletedEventId"] = completed_id
     task = ActivityTask(turn.record("ActivityTaskScheduled", effective), turn.at, effective)
@@ -147,7 +129,7 @@ def _request_cancel_activity_task(turn: Turn, asked: Attributes, completed_id: i
     task = turn.execution.activity_ids.get(asked["activityId"])
     named = given(asked, "activityId")
     if task is None:
-        _refuse(turn, "RequestCancelActivityTaskFailed", named, "ACTIVITY_ID_UNKNOWN", completed_id)
+        refuse(turn, "RequestCancelActivityTask", asked, "ACTIVITY_ID_UNKNOWN", completed_id)
         return
     task.cancel_requested_id = turn.record(
         "ActivityTaskCancelRequested", {**named, "decisionTaskCompletedEventId": completed_id}
@@ -166,7 +148,7 @@ def _start_timer(turn: Turn, asked: Attributes, completed_id: int, _: World) -> 
     elif len(execution.timers) >= OPEN_ITEMS_MAX:
         cause = "OPEN_TIMERS_LIMIT_EXCEEDED"
     if cause is not None:
-        _refuse(turn, "StartTimerFailed", {"timerId": timer_id}, cause, completed_id)
+        refuse(turn, "StartTimer", asked, cause, completed_id)
         return
     attributes = given(asked, "timerId", "startToFireTimeout", "control")
     attributes["decisionTaskCompletedEventId"] = completed_id
@@ -181,7 +163,7 @@ def _cancel_timer(turn: Turn, asked: Attributes, completed_id: int, _: World) ->
     timer = turn.execution.timer_ids.get(asked["timerId"])
     named = given(asked, "timerId")
     if timer is None:
-        _refuse(turn, "CancelTimerFailed", named, "TIMER_ID_UNKNOWN", completed_id)
+        refuse(turn, "CancelTimer", asked, "TIMER_ID_UNKNOWN", completed_id)
         return
     tasks.end_timer(turn, timer)
     attributes = {**named, "startedEventId": timer.event_id, "decisionTaskCompletedEventId": completed_id}
@@ -212,7 +194,7 @@ def _start_child(turn: Turn, asked: Attributes, completed_id: int, world: World)
             cause = UNDEFINED_CAUSES[undefined.args[0]]
     named = given(asked, "workflowId", "workflowType", "control")
     if cause is not None:
-        _refuse(turn, "StartChildWorkflowExecutionFailed", {**named, "initiatedEventId": 0}, cause, completed_id)
+        refuse(turn, "StartChildWorkflowExecution", asked, cause, completed_id)
         return
     attributes = {**named, **effective, **given(asked, "input"), "decisionTaskCompletedEventId": completed_id}
     if asked.get("tagList"):
@@ -266,7 +248,7 @@ def _schedule_lambda_function(turn: Turn, asked: Attributes, completed_id: int, 
     elif len(execution.lambdas) >= OPEN_ITEMS_MAX:
         cause = "OPEN_LAMBDA_FUNCTIONS_LIMIT_EXCEEDED"
     if cause is not None:
-        _refuse(turn, "ScheduleLambdaFunctionFailed", given(asked, "id", "name"), cause, completed_id)
+        refuse(turn, "ScheduleLambdaFunction", asked, cause, completed_id)
         return
     attributes = given(asked, "id", "name", "input", "control")
     if asked.get("startToCloseTimeout"):
@@ -279,7 +261,7 @@ def _schedule_lambda_function(turn: Turn, asked: Attributes, completed_id: int, 
     turn.effects.append(InvokeLambda(task.event_id, attributes))
 
 
-def _closes(event_type: str, status: str, *members: str) -> "Rule":
+def _closes(decision: str, event_type: str, status: str, *members: str) -> "Rule":
     """
     Return the rule of a decision that closes the execution.
 
@@ -289,7 +271,7 @@ def _closes(event_type: str, status: str, *members: str) -> "Rule":
 
     def apply(turn: Turn, asked: Attributes, completed_id: int, _: World) -> None:
         if turn.execution.scheduled is not None:
-            _refuse(turn, REFUSED_CLOSE[event_type], {}, "UNHANDLED_DECISION", completed_id)
+            refuse(turn, decision, asked, "UNHANDLED_DECISION", completed_id)
             return
         attributes = {**given(asked, *members), "decisionTaskCompletedEventId": completed_id}
         close(turn, event_type, attributes, status)
@@ -318,7 +300,7 @@ def _continue_as_new(turn: Turn, asked: Attributes, completed_id: int, world: Wo
         except Undefined as undefined:
             cause = UNDEFINED_CAUSES[undefined.args[0]]
     if cause is not None:
-        _refuse(turn, "ContinueAsNewWorkflowExecutionFailed", {}, cause, completed_id)
+        refuse(turn, "ContinueAsNewWorkflowExecution", asked, cause, completed_id)
         return
     run_id = world.new_run_id()
     workflow_type = {"name": execution.type_name, "version": version}
@@ -331,19 +313,15 @@ def _continue_as_new(turn: Turn, asked: Attributes, completed_id: int, world: Wo
     turn.effects.append(StartSuccessor(run_id, workflow_type, effective, asked.get("input"), tag_list))
 
 
-REFUSED_CLOSE: Final = {
-    "WorkflowExecutionCompleted": "CompleteWorkflowExecutionFailed",
-    "WorkflowExecutionFailed": "FailWorkflowExecutionFailed",
-    "WorkflowExecutionCanceled": "CancelWorkflowExecutionFailed",
-}
-
 Rule = Callable[[Turn, Attributes, int, World], None]
 DECISIONS: Final[dict[str, Rule]] = {
     "ScheduleActivityTask": _schedule_activity_task,
     "RequestCancelActivityTask": _request_cancel_activity_task,
-    "CompleteWorkflowExecution": _closes("WorkflowExecutionCompleted", "COMPLETED", "result"),
-    "FailWorkflowExecution": _closes("WorkflowExecutionFailed", "FAILED", "reason", "details"),
-    "CancelWorkflowExecution": _closes("WorkflowExecutionCanceled", "CANCELED", "details"),
+    "CompleteWorkflowExecution": _closes(
+        "CompleteWorkflowExecution", "WorkflowExecutionCompleted", "COMPLETED", "result"
+    ),
+    "FailWorkflowExecution": _closes("FailWorkflowExecution", "WorkflowExecutionFailed", "FAILED", "reason", "details"),
+    "CancelWorkflowExecution": _closes("CancelWorkflowExecution", "WorkflowExecutionCanceled", "CANCELED", "details"),
     "ContinueAsNewWorkflowExecution": _continue_as_new,
     "RecordMarker": _record_marker,
     "StartTimer": _start_timer,
@@ -353,5 +331,3 @@ DECISIONS: Final[dict[str, Rule]] = {
     "StartChildWorkflowExecution": _start_child,
     "ScheduleLambdaFunction": _schedule_lambda_function,
 }
-
-__all__ = ["CLOSING", "DECISIONS", "World", "complete_decision_task"]
