@@ -1,0 +1,1 @@
+"""What pyflow costs, beside what it cannot cost less than. ``python -m benchmarks`` runs them all."""
