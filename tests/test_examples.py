@@ -60,6 +60,10 @@ def test_it_is_short_and_says_how_it_runs_and_what_changes_on_aws(name):
 @pytest.mark.parametrize(
     ("name", "printed"),
     [
+        (
+            "failures.py",
+            """PaymentError: cannot be charged\n["KeyError: 'Ada'", 'PaymentError: cannot be charged']\nnot paid, after 300 seconds\n""",
+        ),
         ("heartbeat.py", "['3 files, attempt 2 began after 2', 'yes, says Ada']\n"),
         ("starting.py", "True True\nbook, paid by Ada\nCOMPLETED\n"),
     ],

@@ -13,6 +13,7 @@ code's own frames stay as they are until the next ``resume``. Rules that keep th
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from contextvars import copy_context
 from threading import get_ident
@@ -28,6 +29,7 @@ __all__ = ["PACKAGE", "Fiber", "FiberClosed", "caller", "current", "getcurrent"]
 logger = logging.getLogger("pyflow")
 
 CLOSE_ATTEMPTS_MAX: Final = 5
+REFUSALS_MAX: Final = 100
 ABANDONED_MAX: Final = 1_000
 PACKAGE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with code objects' file names, which are str
 
@@ -76,6 +78,7 @@ class Fiber(greenlet):
         self.gr_context = copy_context()
         self.owner = owner
         self.closing = False
+        self._refusals = 0
         self._function = function
         self._thread_id = get_ident()
         self._generation = _fork_generation
@@ -109,8 +112,19 @@ class Fiber(greenlet):
     def suspend(self) -> None:
         """Park the code; called from inside. Returns, or raises what ``resume`` is given, when it is resumed."""
         if self.closing:
-            raise FiberClosed
+            self.refuse_closed()
         self.parent.switch()  # type: ignore[union-attr] # resume has set it
+
+    def refuse_closed(self) -> None:
+        """
+        Raise FiberClosed at code that asks for something while it is being closed.
+
+        Code that swallows it and asks again, in a loop, would spin here for ever: after some times it is left where it stands.
+        """
+        self._refusals += 1
+        while self._refusals > REFUSALS_MAX:
+            self.parent.switch()  # type: ignore[union-attr] # close has set it, and will not come back more than five times
+        raise FiberClosed
 
     def close(self) -> None:
         """
@@ -147,7 +161,7 @@ class Fiber(greenlet):
 
     def where(self) -> tuple[CodeType, int] | None:
         """Return the innermost place of the author's where the code is parked; see ``caller``."""
-        return caller(self.gr_frame)
+        return caller(sys._getframe(1) if getcurrent() is self else self.gr_frame)  # noqa: SLF001 - CPython's own name for it
 
     def stack(self) -> list[tuple[CodeType, int]]:
         """Return all places of the author's, innermost first, where the code is parked."""

@@ -8,7 +8,7 @@ value itself as its input; one of several takes an object of them, by name.
 import inspect
 from collections.abc import Callable
 from datetime import timedelta
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overload
 
 from . import _fiber
@@ -85,8 +85,8 @@ class Activity(Generic[P, R]):
         value = self._pack(args, kwargs)
         text = None if value is None else JSON.encode(value, "the input of activity", self.name)
         type_ = {"name": self.name, "version": self.version}
-        decision = swf.schedule_activity_task(own_id, self.name, self.version, input=text, **self._asked)
-        future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decision)
+        decide = partial(swf.schedule_activity_task, own_id, self.name, self.version, input=text, **self._asked)
+        future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decide, text, not self._asked)
         if self.retry is not None:
             future.attempts = Attempts(self.retry, own_id, run.seconds())
         return future

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from traceback import StackSummary, TracebackException
 from typing import Any
 
-from ._fiber import PACKAGE, FiberClosed
+from ._fiber import FiberClosed
 from .converter import DATA_MAX, JSON, REASON_MAX, cut
 from .exceptions import SerializationException, WorkflowCanceledException, WorkflowFailedException
+from .failures import write
 from .swf import decisions as swf
 from .swf.decisions import Decision
 
@@ -66,23 +66,12 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
         reason = f"Caught exception while executing workflow {workflow_type!r}"
         if not quiet:
             logger.exception(reason)
-        return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=cut(format_traceback(error)))
+        return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=write(error))
     try:
         return swf.complete_workflow_execution(result=JSON.encode(result, "the result of the workflow"))
     except SerializationException as error:
         logger.error("workflow %r cannot close with its result: %s", workflow_type, error)  # noqa: TRY400 - said in full
         return swf.fail_workflow_execution(reason=cut(str(error), REASON_MAX), details=cut(str(error)))
-
-
-def format_traceback(error: BaseException) -> str:
-    """Write an exception with its causes and the author's frames; pyflow's own are left out, unless there are no others."""
-    whole = TracebackException.from_exception(error)
-    report: TracebackException | None = whole
-    while report is not None:
-        own = [frame for frame in report.stack if not frame.filename.startswith(PACKAGE)]
-        report.stack = StackSummary.from_list(own or report.stack)
-        report = report.__cause__ or report.__context__
-    return "".join(whole.format())
 
 
 def _prose(text: Any, length: int) -> str | None:

@@ -115,7 +115,15 @@ class WorkflowFailedException(PyflowException):
     Args:
         reason: a short text; SWF keeps 256 characters.
         details: a longer text, or None; SWF keeps 32,768 characters.
+
+    Attributes:
+        remote_type, remote_message, remote_traceback: from the ``result`` of a handle, what the workflow's code raised; None
+            where it failed itself on purpose, or is not pyflow's.
     """
+
+    remote_type: str | None = None
+    remote_message: str | None = None
+    remote_traceback: str | None = None
 
     def __init__(self, reason: str, details: str | None) -> None:
         super().__init__(reason, details)
@@ -213,7 +221,44 @@ class InvocationTimedOutException(InvocationException):
 
 
 class InvocationFailedException(InvocationException):
-    """It failed, was terminated, or SWF refused to start it; ``args`` is one text, ``"reason: details"``."""
+    """
+    It failed, was terminated, or SWF refused to start it.
+
+    ``args`` is one text, ``"reason: details"``. Where the other side is pyflow, it is the reason, type and message, and the other
+    side's traceback is a note, which every printed traceback shows.
+
+    Args:
+        reason: the name of the exception's type, of an activity; a sentence, of a workflow; SWF's cause; or None.
+        details: the whole report, as SWF recorded it, or None.
+        cause: SWF's cause where SWF itself refused or ended it (``TERMINATED``, ...), else None.
+        remote_type: the qualified name of the class that was raised there; the reason, where the other side is not pyflow.
+        remote_message: its text; the details, where the other side is not pyflow.
+        remote_traceback: the author's frames there, with causes, and with what failed still further away; None where the
+            other side is not pyflow.
+        retry_after: seconds to wait before trying again, if the exception there had such an attribute.
+    """
+
+    def __init__(
+        self,
+        reason: str | None = None,
+        details: str | None = None,
+        *,
+        cause: str | None = None,
+        remote_type: str | None = None,
+        remote_message: str | None = None,
+        remote_traceback: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason, details, cause=cause)
+        self.remote_type = reason if remote_type is None else remote_type
+        self.remote_message = details if remote_message is None else remote_message
+        self.remote_traceback = remote_traceback
+        self.retry_after = retry_after
+        if remote_traceback is not None:
+            said = [reason, None if remote_type == reason else remote_type, remote_message]
+            self.args = (": ".join(part for part in said if part),)
+            indented = "\n".join(f"  {line}" for line in remote_traceback.rstrip().splitlines())
+            self.add_note(f"where it happened:\n{indented}")
 
 
 class InvocationCanceledException(InvocationException):

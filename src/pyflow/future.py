@@ -17,6 +17,7 @@ from .exceptions import (
     InvocationTimedOutException,
     WaitTimedOutException,
 )
+from .failures import read
 from .replay.invocations import Failure, Invocation
 from .replay.tables import Kind, State
 
@@ -402,5 +403,17 @@ def exception_of(state: State, failure: Failure | None, who: str) -> InvocationE
         return InvocationTimedOutException(
             f"InvocationStep {who!r} timed out", failure.details, timeout_type=failure.timeout_type
         )
-    kind = InvocationCanceledException if state is State.CANCELED else InvocationFailedException
-    return kind(failure.reason, failure.details, cause=failure.cause)
+    if state is State.CANCELED:
+        return InvocationCanceledException(failure.reason, failure.details, cause=failure.cause)
+    report = read(failure.details)
+    if report is None:
+        return InvocationFailedException(failure.reason, failure.details, cause=failure.cause)
+    return InvocationFailedException(
+        failure.reason,
+        failure.details,
+        cause=failure.cause,
+        remote_type=report.type,
+        remote_message=report.message,
+        remote_traceback=report.traceback,
+        retry_after=report.retry_after,
+    )

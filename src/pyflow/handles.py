@@ -19,6 +19,7 @@ from .exceptions import (
     WorkflowTerminatedException,
     WorkflowTimedOutException,
 )
+from .failures import read
 from .swf.client import Client, create_client, is_local, may_pass, service_faults
 from .swf.events import CLOSE_EVENTS, attributes_of
 
@@ -362,7 +363,11 @@ def outcome_of(closed: dict[str, Any]) -> Any:
     attributes = attributes_of(closed)
     match closed["eventType"]:
         case "WorkflowExecutionFailed":
-            raise WorkflowFailedException(attributes.get("reason", ""), attributes.get("details"))
+            failure = WorkflowFailedException(attributes.get("reason", ""), attributes.get("details"))
+            report = read(failure.details)
+            if report is not None:
+                failure.remote_type, failure.remote_message, failure.remote_traceback, _ = report
+            raise failure
         case "WorkflowExecutionCanceled":
             raise WorkflowCanceledException(attributes.get("details"))
         case "WorkflowExecutionTerminated":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -96,7 +97,8 @@ class Language:
         own_id = self._run.next_child_id() if workflow_id is None else workflow_id
         self._run.enter()
         role = self._run.started.get("lambdaRole") if lambda_role is None else lambda_role
-        decision = swf.start_child_workflow_execution(
+        decide = partial(
+            swf.start_child_workflow_execution,
             own_id,
             str(workflow.NAME),
             workflow.VERSION,
@@ -110,7 +112,7 @@ class Language:
             task_start_to_close_timeout=duration(task_start_to_close, "task_start_to_close"),
         )
         name = {"name": workflow.NAME, "version": workflow.VERSION}
-        handle = self._run.invoke(Kind.CHILD, own_id, name, decision, future_class=ChildHandle)
+        handle = self._run.invoke(Kind.CHILD, own_id, name, decide, future_class=ChildHandle)
         if retry is not None:
             handle.attempts = Attempts(retry, own_id, self._run.seconds())
         assert isinstance(handle, ChildHandle)

@@ -5,6 +5,7 @@ Source: SWF API Reference, SignalExternalWorkflowExecutionDecisionAttributes and
 RequestCancelExternalWorkflowExecutionDecisionAttributes.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .converter import JSON
@@ -67,8 +68,10 @@ class ExternalWorkflow:
             One decision, ``RequestCancelExternalWorkflowExecution``; ``cancelN`` in its control.
         """
         own_id = self._run.next_id("cancel")
-        decision = swf.request_cancel_external_workflow_execution(self.workflow_id, run_id=self.run_id, control=own_id)
-        return self._run.invoke(Kind.CANCEL, own_id, self.workflow_id, decision)
+        decide = partial(
+            swf.request_cancel_external_workflow_execution, self.workflow_id, run_id=self.run_id, control=own_id
+        )
+        return self._run.invoke(Kind.CANCEL, own_id, self.workflow_id, decide)
 
 
 class ChildHandle(InvocationFuture[T]):
@@ -97,11 +100,12 @@ class ChildHandle(InvocationFuture[T]):
 def signal_external(run: "Run", workflow_id: str, run_id: str | None, name: str, value: Any) -> InvocationFuture[None]:
     """Ask for a signal to another execution."""
     own_id = run.next_id("signal")
-    decision = swf.signal_external_workflow_execution(
+    decide = partial(
+        swf.signal_external_workflow_execution,
         workflow_id,
         name,
         run_id=run_id,
         input=None if value is None else JSON.encode(value, "the value of signal", name),
         control=own_id,
     )
-    return run.invoke(Kind.SIGNAL, own_id, name, decision)
+    return run.invoke(Kind.SIGNAL, own_id, name, decide)

@@ -8,7 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .exceptions import InvocationCanceledException, InvocationException, InvocationTimedOutException
+from .exceptions import (
+    InvocationCanceledException,
+    InvocationException,
+    InvocationFailedException,
+    InvocationTimedOutException,
+)
 
 Kinds = type[BaseException] | str | Sequence[type[BaseException] | str]
 
@@ -28,7 +33,7 @@ class RetryPolicy:
         jitter: 0 to 1.
         max_attempts: how many attempts in all, the first included; None: no limit.
         max_total: seconds from the first ask after which no further attempt begins; None: no limit.
-        retry_on: only these: exception classes of pyflow, names of the other side's exception types (the failure's reason),
+        retry_on: only these: exception classes of pyflow, the other side's exception classes or their names,
             or SWF's timeout types (``HEARTBEAT``, ...). None: all failures but cancels.
         no_retry_on: never these; stronger than ``retry_on``.
         when: asked last, with the exception; a pure function.
@@ -74,25 +79,32 @@ class RetryPolicy:
         wanted = by_default if self.retry_on is None else _is_of(failure, self.retry_on)
         return wanted and (self.when is None or self.when(failure))
 
-    def pause_s(self, attempt: int, chance: Any) -> float:
+    def pause_s(self, attempt: int, chance: Any, failure: InvocationException | None = None) -> float:
         """
         Return how long to wait after an attempt.
 
         Args:
             attempt: the number of the one that failed, from 1.
             chance: draws the jitter.
+            failure: how it ended; one with ``retry_after`` says itself how long.
         """
+        if isinstance(failure, InvocationFailedException) and failure.retry_after is not None:
+            return failure.retry_after
         full = min(self.max_interval, self.initial * self.factor ** min(attempt - 1, 64))
         return float(full * (1 - self.jitter * chance.random()))
 
 
 def _is_of(failure: InvocationException, kinds: Kinds) -> bool:
+    names = {failure.reason, failure.cause}
+    if isinstance(failure, InvocationTimedOutException):
+        names.add(failure.timeout_type)
+    if isinstance(failure, InvocationFailedException):
+        names.add(failure.remote_type)
     for kind in [kinds] if isinstance(kinds, (type, str)) else kinds:
         if isinstance(kind, str):
-            timeout = failure.timeout_type if isinstance(failure, InvocationTimedOutException) else None
-            if kind in {failure.reason, timeout, failure.cause}:
+            if kind in names:
                 return True
-        elif isinstance(failure, kind) or failure.reason == kind.__name__:
+        elif isinstance(failure, kind) or names & {kind.__name__, kind.__qualname__}:
             return True
     return False
 

@@ -7,15 +7,18 @@ The decider, the tools over recorded histories and the tests all drive this one 
 import json
 import logging
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from ._fiber import FiberClosed, caller, current, getcurrent
 from .chance import Chance
-from .closing import closing_decision, format_traceback
+from .closing import closing_decision
 from .converter import cut, duration
-from .exceptions import NotInWorkflowException, PyflowException, WorkflowCanceledException
+from .exceptions import HistoryException, NotInWorkflowException, PyflowException, WorkflowCanceledException
+from .failures import format_traceback
 from .future import Future, InvocationFuture, Wait, exception_of
 from .replay.batches import Batch, split
 from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation, format_place
@@ -95,6 +98,8 @@ class Run:
         self._helper = WorkflowInvocationHelper(self)
         self._handlers = handlers_of(workflow_class)
         self._patches: dict[str, bool] = {}
+        self._batches: deque[Batch] = deque()
+        self._fault: BaseException | None = None
         self._cancel_noted = False
         self._warned = False
 
@@ -137,8 +142,16 @@ class Run:
         batches = split(events, after=self.last_event_id, until=started_event_id)
         self._replayer.read_ahead(batches)
         drifted = len(self.drifts)
-        for batch in batches:
-            self._apply(batch)
+        self._batches = deque(batches)
+        # Only what is completed already: the task's own batch is applied by the loop here, never from inside of code.
+        self._strands.read_on = self._read_on if len(batches) > 1 else None
+        try:
+            while self._batches:
+                self._apply(self._batches.popleft())
+                if self._fault is not None:
+                    raise self._fault
+        finally:
+            self._strands.read_on = None
         if drifted == 0 and self.drifts:
             self._log_drift(self.drifts[0])
         if self.last_event_id >= HISTORY_WARNING and not self._warned:
@@ -216,8 +229,7 @@ class Run:
         strands = self._strands
         if getcurrent() is strands.running:
             return strands.current  # type: ignore[return-value] # they are set together
-        if strands.is_closing():
-            raise FiberClosed
+        strands.refuse_if_closing()
         fiber = current()
         if fiber is not None and strands.current is not None and fiber is strands.current.fiber:
             raise NotInWorkflowException(
@@ -246,12 +258,15 @@ class Run:
         kind: Kind,
         id: str,
         name: Any,
-        decision: Decision,
+        decide: Callable[[], Decision],
+        input: str | None = None,
+        is_plain: bool = False,
         *,
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
-        """Ask for something and give its future."""
-        invocation = Invocation(kind, id, name, decision, caller(sys._getframe(2)))  # noqa: SLF001 - CPython's own name for it
+        """Ask for something and give its future; see ``Invocation`` for what it is made of."""
+        where = caller(sys._getframe(2))  # noqa: SLF001 - CPython's own name for it
+        invocation = Invocation(kind, id, name, decide, where, input, is_plain)
         invocation.future = future = future_class(self, invocation)
         self._replayer.ask(invocation)
         strand = self._strands.current
@@ -265,7 +280,7 @@ class Run:
         seconds_text = duration(seconds, "a timeout")
         if seconds_text is None:
             raise ValueError("a timeout needs a number of seconds or a timedelta, not None")
-        return self.invoke(Kind.TIMER, own_id, None, swf.start_timer(own_id, seconds_text))
+        return self.invoke(Kind.TIMER, own_id, None, partial(swf.start_timer, own_id, seconds_text))
 
     def recorded(self, name: str) -> Recorded | None:
         """Return a recorded value that history holds already."""
@@ -286,8 +301,7 @@ class Run:
 
     def cancel_timer(self, future: InvocationFuture[Any]) -> None:
         """Take back a timer that the engine no longer needs."""
-        if self._strands.is_closing():
-            raise FiberClosed
+        self._strands.refuse_if_closing()
         self._replayer.cancel(future.invocation, optional=True)
 
     def cancel(self, future: Future[Any], *, wait: bool, event_id: int | None = None) -> None:
@@ -326,10 +340,13 @@ class Run:
         invocation.retries = LAMBDA_RETRIES_MAX
         if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
             own_id = self._own_control("cancel")
-            decision = swf.request_cancel_external_workflow_execution(
-                invocation.id, run_id=invocation.child_run_id, control=own_id
+            decide = partial(
+                swf.request_cancel_external_workflow_execution,
+                invocation.id,
+                run_id=invocation.child_run_id,
+                control=own_id,
             )
-            self._replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, decision, invocation.where))
+            self._replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, decide, invocation.where))
             return True
         self._replayer.cancel(invocation, optional=False)
         return invocation.state in {State.CANCELING, State.CANCEL_REQUESTED} and invocation.kind is not Kind.TIMER
@@ -401,7 +418,8 @@ class Run:
         in_history = self._replayer.recorded(name) is not None
         takes_it = deprecated or in_history or not self.is_replaying
         if in_history or (takes_it and not deprecated):
-            self._replayer.ask(Invocation(Kind.MARKER, name, None, swf.record_marker(name), caller(sys._getframe(2))))  # noqa: SLF001 - as in invoke
+            where = caller(sys._getframe(2))  # noqa: SLF001 - as in invoke
+            self._replayer.ask(Invocation(Kind.MARKER, name, None, partial(swf.record_marker, name), where))
         self._patches[patch_id] = takes_it
         return takes_it
 
@@ -415,12 +433,34 @@ class Run:
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
+    def _read_on(self) -> bool:
+        """
+        Apply the next batch from inside of code that waits for it.
+
+        What goes wrong is no business of the code: it is kept for the loop, and the code is never resumed.
+        """
+        batches = self._batches
+        if not batches or batches[0].started_event_id is None:  # a tail is matched, and resumes nobody
+            return False
+        try:
+            return self._take(batches.popleft())
+        except BaseException as error:
+            self._fault = error
+            return False
+
     def _apply(self, batch: Batch) -> None:
+        if self._take(batch):
+            self._strands.run_ready(self.started_event_id)
+            if self.returned:
+                self._strands.close()
+
+    def _take(self, batch: Batch) -> bool:
+        """Apply a batch and make ready what it answers; False if no code may go on with it."""
         settled = self._replayer.apply(batch)
         self.batch += 1
         started = batch.started_event_id
         if started is not None and batch.time is not None:
-            self.time = batch.time
+            self.time = _moment(batch.time, started)
             self.is_replaying = started <= self._replayer.completed_up_to
             self.is_of_2_0_0 = started <= self._replayer.of_2_0_0_up_to
         for invocation in settled:
@@ -429,10 +469,10 @@ class Run:
                 continue
             future._settle(invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)  # noqa: SLF001 - a run settles
         if started is None:
-            return
+            return False
         if self.returned:
             self._report_lost_signals()
-            return
+            return False
         strands = self._strands
         if strands.main is None:
             strands.start(self._execute, self._helper, 1)
@@ -440,9 +480,7 @@ class Run:
             self._deliver_signals()
         if self._replayer.cancel_requested is not None and not self._cancel_noted:
             self._request_cancel(*self._replayer.cancel_requested)
-        strands.run_ready(started)
-        if self.returned:
-            strands.close()
+        return True
 
     def _request_cancel(self, event_id: int, cause: str | None) -> None:
         self._cancel_noted = True
@@ -503,9 +541,9 @@ class Run:
             wanted = policy is not None and policy.wants(failure, attempts.number, self.seconds() - attempts.since_s)
         if not wanted:
             return False
-        pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(self.run_id, timer_id))
-        text = duration(pause_s, "the pause before an attempt")
-        pause = Invocation(Kind.TIMER, timer_id, None, swf.start_timer(timer_id, str(text)), invocation.where)
+        pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(self.run_id, timer_id), failure)
+        decide = partial(swf.start_timer, timer_id, str(duration(pause_s, "the pause before an attempt")))
+        pause = Invocation(Kind.TIMER, timer_id, None, decide, invocation.where)
         paused = InvocationFuture[None](self, pause)
         paused._on_settled = lambda _: self._next_attempt(future, attempts, invocation)  # noqa: SLF001 - nobody else waits for it
         pause.future = paused
@@ -523,8 +561,8 @@ class Run:
             return
         attempts.number += 1
         own_id = f"{attempts.first_id}.{attempts.number}"
-        decision = swf.with_id(before.decision, own_id)
-        invocation = Invocation(before.kind, own_id, before.name, decision, before.where)
+        decide = partial(swf.with_id, before.decide(), own_id)
+        invocation = Invocation(before.kind, own_id, before.name, decide, before.where, before.input, before.is_plain)
         invocation.future = future
         future.invocation = invocation
         self._replayer.ask(invocation)
@@ -549,7 +587,7 @@ class Run:
                 left or "none",
                 handling,
             )
-        self._replayer.ask(Invocation(Kind.CLOSE, "", decision["decisionType"], decision))
+        self._replayer.ask(Invocation(Kind.CLOSE, "", decision["decisionType"], lambda: decision))
 
     def _run_code(self, workflow_input: Any) -> Any:
         self.workflow = self.workflow_class(self._helper)
@@ -567,6 +605,19 @@ class Run:
             format_place(drift.where),
             len(self.drifts) - 1,
         )
+
+
+def _moment(time: Any, event_id: int) -> datetime | float:
+    """Return the time of a batch; a task that went through JSON has it as a number or as ISO text."""
+    if isinstance(time, str):
+        try:
+            return datetime.fromisoformat(time)
+        except ValueError as error:
+            raise HistoryException(
+                f"history is not sound: event {event_id} has the eventTimestamp {time!r}.", event_id=event_id
+            ) from error
+    moment: datetime | float = time
+    return moment
 
 
 class SpawnedFuture(Future[T]):

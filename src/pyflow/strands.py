@@ -81,6 +81,7 @@ class Strands:
         running: the fiber whose code is running; None between steps and while a recorded value is made.
         current: its strand.
         now: the id of the event that made it ready.
+        read_on: applies one more batch of a history that is replayed, and tells whether it could; None: there is none.
         main: the strand of ``run`` itself, until that is over.
     """
 
@@ -94,6 +95,7 @@ class Strands:
         self._started = 0
         self._queued = 0
         self._ready: list[tuple[int, int, int, Strand, Wait | WorkflowCanceledException | None]] = []
+        self.read_on: Callable[[], bool] | None = None
         self._predicates: dict[Wait, Callable[[], bool]] = {}
         self._lookers: list[Wait] = []
 
@@ -112,10 +114,11 @@ class Strands:
         self._queue(event_id, strand, None)
         return strand
 
-    def is_closing(self) -> bool:
-        """Tell whether one of these fibers is being closed and its code is calling."""
+    def refuse_if_closing(self) -> None:
+        """Raise FiberClosed if one of these fibers is being closed and its code is calling."""
         fiber = current()
-        return fiber is not None and fiber.closing and any(strand.fiber is fiber for strand in self._all.values())
+        if fiber is not None and fiber.closing and any(strand.fiber is fiber for strand in self._all.values()):
+            fiber.refuse_closed()
 
     def park(self, wait: Wait) -> None:
         """
@@ -135,7 +138,28 @@ class Strands:
                 raise error
         wait.strand = strand
         strand.wait = wait
-        strand.fiber.suspend()
+        if self.read_on is None or not self._reads_on(strand, wait):
+            strand.fiber.suspend()
+
+    def _reads_on(self, strand: Strand, wait: Wait) -> bool:
+        """
+        Let history go on right here while it only answers this wait: in a replay, that spares two switches a batch.
+
+        Returns:
+            True if the wait is over and the code may go on; False if it must be parked, for whatever reason.
+        """
+        ready = self._ready
+        if ready or len(self._all) > 1 or self._predicates or self._lookers:
+            return False
+        assert self.read_on is not None
+        while self.read_on():
+            if len(ready) == 1 and ready[0][4] is wait:
+                self.now = heappop(ready)[0]
+                strand.wait = None
+                return True
+            if ready or len(self._all) > 1:
+                return False
+        return False
 
     def park_to_look(self, wait: Wait) -> None:
         """Suspend the running strand until the next batch: only its code can see what it waits for."""

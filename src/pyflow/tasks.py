@@ -10,6 +10,7 @@ from typing import Any, Final
 from . import _fiber
 from .converter import DATA_MAX, JSON, REASON_MAX, sendable
 from .exceptions import ActivityCanceledException, NotInActivityException, SerializationException, ServiceFault
+from .failures import type_of, write
 from .swf.client import Client, create_client, may_pass, service_faults
 from .swf.events import attributes_of
 
@@ -210,14 +211,17 @@ def complete_activity(task_token: str, result: Any = None, client: Client | None
         _made(client).respond_activity_task_completed(taskToken=task_token, result=text)
 
 
-def fail_activity(task_token: str, reason: str, details: str | None = None, client: Client | None = None) -> None:
+def fail_activity(
+    task_token: str, reason: str | BaseException, details: str | None = None, client: Client | None = None
+) -> None:
     """
     Fail an activity task that its body left open with ``complete_later``.
 
     Args:
         task_token: what ``complete_later`` returned.
-        reason: a short text, such as an error's type; cut at 256 characters.
-        details: a longer one; cut at 32,768 characters.
+        reason: a short text, such as an error's type, cut at 256 characters; or an exception, which fails it as if the body had
+            raised it.
+        details: a longer text, cut at 32,768 characters; an exception tells its own.
         client: an SWF client; None: ``create_client()``.
 
     Raises:
@@ -226,6 +230,9 @@ def fail_activity(task_token: str, reason: str, details: str | None = None, clie
     Source:
         SWF API Reference, RespondActivityTaskFailed.
     """
+    if isinstance(reason, BaseException):
+        details = write(reason)
+        reason = type_of(reason)
     more = {} if details is None else {"details": sendable(details, DATA_MAX)}
     with service_faults("RespondActivityTaskFailed"):
         _made(client).respond_activity_task_failed(taskToken=task_token, reason=sendable(reason, REASON_MAX), **more)

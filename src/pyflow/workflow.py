@@ -6,12 +6,13 @@ Each call that asks for something takes the next id of its kind (contract 3), so
 
 from __future__ import annotations
 
-import traceback
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .converter import DATA_MAX, JSON, cut, duration
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
+from .failures import format_traceback
 from .future import Future, InvocationFuture, flatten, wait_for
 from .language import Language
 from .replay.invocations import Failure
@@ -167,13 +168,10 @@ class WorkflowInvocationHelper(Language):
             SWF API Reference, ScheduleLambdaFunctionDecisionAttributes.
         """
         own_id = self._run.next_id("lambda")
-        decision = swf.schedule_lambda_function(
-            own_id,
-            function_name,
-            input=None if input_arg is None else JSON.encode(input_arg, "the input of Lambda function", function_name),
-            start_to_close_timeout=duration(timeout, "timeout") if timeout else None,
-        )
-        return self._run.invoke(_LAMBDA, own_id, function_name, decision)
+        text = None if input_arg is None else JSON.encode(input_arg, "the input of Lambda function", function_name)
+        limit = duration(timeout, "timeout") if timeout else None
+        decide = partial(swf.schedule_lambda_function, own_id, function_name, input=text, start_to_close_timeout=limit)
+        return self._run.invoke(_LAMBDA, own_id, function_name, decide, text, limit is None)
 
     def invoke_activity(
         self, name: str, version: str, input_arg: Any = None, timeout: Duration = None, task_list: str | None = None
@@ -202,16 +200,18 @@ class WorkflowInvocationHelper(Language):
             SWF API Reference, ScheduleActivityTaskDecisionAttributes.
         """
         own_id = self._run.next_id("activity")
-        decision = swf.schedule_activity_task(
+        text = None if input_arg is None else JSON.encode(input_arg, "the input of activity", name)
+        limit = ("NONE" if timeout == "NONE" else duration(timeout, "timeout")) if timeout else None
+        decide = partial(
+            swf.schedule_activity_task,
             own_id,
             name,
             version,
-            input=None if input_arg is None else JSON.encode(input_arg, "the input of activity", name),
-            start_to_close_timeout=("NONE" if timeout == "NONE" else duration(timeout, "timeout")) if timeout else None,
+            input=text,
+            start_to_close_timeout=limit,
             task_list=task_list or None,
         )
-        activity_type = decision["scheduleActivityTaskDecisionAttributes"]["activityType"]
-        return self._run.invoke(_ACTIVITY, own_id, activity_type, decision)
+        return self._run.invoke(_ACTIVITY, own_id, {"name": name, "version": version}, decide, text, limit is None)
 
     def invoke_child_workflow(
         self,
@@ -249,7 +249,8 @@ class WorkflowInvocationHelper(Language):
             SWF API Reference, StartChildWorkflowExecutionDecisionAttributes.
         """
         own_id = self._run.next_child_id()
-        decision = swf.start_child_workflow_execution(
+        decide = partial(
+            swf.start_child_workflow_execution,
             own_id,
             name,
             version,
@@ -261,7 +262,7 @@ class WorkflowInvocationHelper(Language):
                 execution_start_to_close_timeout, "execution_start_to_close_timeout"
             ),
         )
-        return self._run.invoke(Kind.CHILD, own_id, {"name": name, "version": version}, decision)
+        return self._run.invoke(Kind.CHILD, own_id, {"name": name, "version": version}, decide)
 
     def invoke_once(self, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
         """
@@ -296,10 +297,10 @@ class WorkflowInvocationHelper(Language):
             else recorded.details or "null"
         )
         future = self._run.invoke(
-            Kind.MARKER, own_id, None, swf.record_marker(own_id, details=details), future_class=_RecordedFuture
+            Kind.MARKER, own_id, None, partial(swf.record_marker, own_id, details=details), future_class=_RecordedFuture
         )
         if recorded is not None and recorded.with_signal:
-            signal = swf.signal_external_workflow_execution(self.workflow_id, signal_id, run_id=self.run_id)
+            signal = partial(swf.signal_external_workflow_execution, self.workflow_id, signal_id, run_id=self.run_id)
             self._run.invoke(Kind.SIGNAL, signal_id, signal_id, signal)
         else:
             self._run.settle_now(future, details)
@@ -329,7 +330,7 @@ class WorkflowInvocationHelper(Language):
         seconds_text = duration(seconds, "a timer", default="")
         if not seconds_text:
             raise ValueError("a timer needs a number of seconds or a timedelta, not None")
-        return self._run.invoke(Kind.TIMER, own_id, None, swf.start_timer(own_id, seconds_text))
+        return self._run.invoke(Kind.TIMER, own_id, None, partial(swf.start_timer, own_id, seconds_text))
 
     def sleep(self, seconds: float | timedelta) -> None:
         """Start a timer and wait for it; see ``start_timer``."""
@@ -399,6 +400,10 @@ class WorkflowInvocationHelper(Language):
         return done
 
 
+RECORDED_MAX: Final = DATA_MAX // 8
+"""Characters of a recorded failure's details: JSON escapes can make a text up to six times as long."""
+
+
 class _RecordedFuture(InvocationFuture[Any]):
     """The future of a recorded value: its marker says whether the call succeeded."""
 
@@ -417,13 +422,15 @@ def _record(callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     try:
         return JSON.encode({"succeeded": True, "result": callable(*args, **kwargs)}, "the value to record")
     except SerializationException as error:
-        failure = {"succeeded": False, "reason": "The value cannot be recorded", "details": str(error)}
-    except Exception:
+        failure = {
+            "succeeded": False,
+            "reason": "The value cannot be recorded",
+            "details": cut(str(error), RECORDED_MAX),
+        }
+    except Exception as error:
         failure = {
             "succeeded": False,
             "reason": "Exception raised while invoking callable",
-            "details": traceback.format_exc(),
+            "details": cut(format_traceback(error), RECORDED_MAX),
         }
-    # JSON escapes can make a text up to six times as long.
-    failure["details"] = cut(str(failure["details"]), DATA_MAX // 8)
     return JSON.encode(failure, "the failure to record")

@@ -67,6 +67,10 @@ def without_tracebacks(decisions):
 
 def shortened(failure):
     head, traceback, frames = failure.get("details", "").partition("Traceback (most recent call last):\n")
+    if head.startswith(
+        "pyflow.failure/1 "
+    ):  # type and message, which 2.0.0 did not write, and which the last line has too
+        head = ""
     return {**failure, "details": f"{head}{traceback}  ...\n{frames.splitlines()[-1]}"} if traceback else failure
 
 

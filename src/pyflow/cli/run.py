@@ -15,6 +15,7 @@ import click
 from pyflow.activities import Activity
 from pyflow.exceptions import PyflowException
 from pyflow.executions import start_workflow
+from pyflow.failures import read
 from pyflow.local import LocalSWF
 from pyflow.replay.parking import PARK
 from pyflow.swf.client import Client
@@ -163,7 +164,9 @@ def _end(closed: dict[str, Any]) -> int:
         say(attributes.get("result") or "null")
         return 0
     how = closed["eventType"].removeprefix("WorkflowExecution")
-    for text in (attributes.get("reason") or attributes.get("cause") or how, attributes.get("details")):
+    report = read(attributes.get("details"))
+    details = attributes.get("details") if report is None else report.traceback
+    for text in (attributes.get("reason") or attributes.get("cause") or how, details):
         if text:
             click.echo(printable(text), err=True)
     return 1

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from rich.text import Text
 
+from pyflow.failures import read
 from pyflow.swf.client import Client, service_faults
 from pyflow.swf.events import CLOSE_EVENTS, attributes_of
 
@@ -171,7 +172,7 @@ class Trace:
             kind, own_id, name = self._asked.get(attributes[back], ("", "", ""))
             what, value = f"{kind} {how}", attributes.get(value_in or "")
             if how == "failed":
-                value = ": ".join(filter(None, (value, (attributes.get("details") or "").partition("\n")[0])))
+                value = ": ".join(filter(None, (value, _told(attributes.get("details") or ""))))
         elif type_ in ALONE:
             what, alone_id_in, name_in, value_in = ALONE[type_]
             own_id, name = attributes.get(alone_id_in or "", ""), _name(attributes, name_in)
@@ -179,6 +180,12 @@ class Trace:
         else:
             return None
         return Line(self._depth, event["eventTimestamp"], what, own_id, name, value)
+
+
+def _told(details: str) -> str:
+    """Return the line of a failure's details that says most."""
+    report = read(details)
+    return (details if report is None else report.message).partition("\n")[0]
 
 
 def _name(attributes: dict[str, Any], member: str | None) -> str:

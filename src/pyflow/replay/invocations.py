@@ -5,6 +5,7 @@ What a state brings about stands here: a requested one owes its decision, a canc
 outcome.
 """
 
+from collections.abc import Callable
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -54,7 +55,9 @@ class Invocation:
     Attributes:
         kind, id: what it is and the id it was asked under.
         name: what must match besides: a function's name, ``{"name": ..., "version": ...}`` of a type, or None.
-        decision: the decision that asks for it.
+        decide: makes the decision that asks for it. A replay asks for thousands of things and sends a few.
+        input: the text of the input that was asked for, or None.
+        is_plain: besides its input the decision says nothing that could drift.
         where: the code object and the instruction that asked, or None.
         order: the place of its decision among all that the run asked for.
         owed_in: the number of the batch in whose response its decision is due.
@@ -81,12 +84,23 @@ class Invocation:
     child_run_id: str | None = None
     future: Any = None
 
-    def __init__(self, kind: Kind, id: str, name: Any, decision: Decision, where: Place | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        id: str,
+        name: Any,
+        decide: Callable[[], Decision],
+        where: Place | None = None,
+        input: str | None = None,
+        is_plain: bool = False,
+    ) -> None:
         self.kind = kind
         self.id = id
         self.name = name
-        self.decision = decision
+        self.decide = decide
         self.where = where
+        self.input = input
+        self.is_plain = is_plain
 
     def step(self, trigger: str) -> State:
         """Take one step; raises TransitionError where the table has none."""

@@ -38,7 +38,7 @@ def parking(events: Sequence[dict[str, Any]], reason: str) -> list[Decision]:
         answer = ANSWERS.get(kind)
         if kind == "TimerFired":
             open_timers.discard(attributes_of(event).get("startedEventId", 0))
-        if answer is None or answer.id_in is None:
+        if answer is None or not answer.id_in:
             continue
         name = attributes_of(event).get(answer.id_in, "")
         if not name.startswith(PARK):

@@ -114,11 +114,10 @@ class Replayer:
         self._has_returned = False
         self._rules: int | None = None
         self._outbox: dict[_OutboxKey, Invocation] = {}
-        self._begun: dict[int, Invocation] = {}
+        self._begun: dict[Kind, dict[int, Invocation]] = {kind: {} for kind in Kind}
         self._recorded: dict[str, Recorded] = {}
         self._retried: set[str] = set()
         self._own_signals: set[str] = set()
-        self._open = dict.fromkeys(Kind, 0)
         self._at_limit: set[Kind] = set()
         self._pointless: list[Invocation] = []
         self._withdrawn: dict[str, Invocation] = {}
@@ -215,7 +214,7 @@ class Replayer:
         self._completed, self._answered = None, []
         self._has_more = self._is_parked = self._while_parked = False
         if self._at_limit:
-            self._at_limit = {kind for kind in self._at_limit if self._open[kind] >= OPEN_MAX[kind]}
+            self._at_limit = {kind for kind in self._at_limit if len(self._begun[kind]) >= OPEN_MAX[kind]}
         if self.signals:
             self.signals = []
         if self._reserved_open:
@@ -253,14 +252,14 @@ class Replayer:
         owed = [_decision(key, invocation) for key, invocation in self._within_limits() if key[0] is not Kind.CLOSE]
         close = self._outbox.get((Kind.CLOSE, "", False))
         if close is not None:
-            owed.append(close.decision)
+            owed.append(close.decide())
         fitting = _fitting(owed)
         if fitting == len(owed):
             return owed
         return [*owed[:fitting], swf.start_timer(f"{MORE}{self._more_count + 1}", "0")]
 
     def _within_limits(self) -> Iterator[tuple[_OutboxKey, Invocation]]:
-        room = {kind: limit - self._open[kind] for kind, limit in OPEN_MAX.items()}
+        room = {kind: limit - len(self._begun[kind]) for kind, limit in OPEN_MAX.items()}
         for key, invocation in self._outbox.items():
             kind, _, cancels = key
             if not cancels and kind in room:
@@ -290,7 +289,7 @@ class Replayer:
 
     def _on_child_started(self, event: HistoryEvent) -> None:
         _, _, _, attributes = event
-        invocation = self._begun.get(attributes["initiatedEventId"])
+        invocation = self._begun[_CHILD].get(attributes["initiatedEventId"])
         if invocation is not None:
             invocation.child_run_id = attributes.get("workflowExecution", {}).get("runId")
 
@@ -305,61 +304,84 @@ class Replayer:
             )
         self._completed = event
 
-    def _on_answer(self, event: HistoryEvent) -> None:  # noqa: C901 - the one path that every decision passes
+    def _on_answer(self, event: HistoryEvent) -> None:
         event_id, event_type, _, attributes = event
         answer = ANSWERS[event_type]
         kind = answer.kind
-        match_id = ""
-        name: Any
-        if answer.id_in is None:
-            name = CLOSES[event_type]
-        else:
-            # 2.0.0's signal to itself has no control, but its name says which it is.
-            match_id = attributes.get(answer.id_in) or attributes["signalName"]
-            name = attributes[answer.name_in] if answer.name_in is not None else None
-            if kind is _CHILD:
-                match_id = match_id.removeprefix(self.child_prefix)
-        invocation = self._outbox.pop((kind, match_id, answer.cancels), None)
-        if invocation is None and match_id.startswith(RESERVED) and not match_id.startswith(MATCHED):
-            self._on_reserved(event, match_id)
-            return
+        # 2.0.0's signal to itself has no control, but its name says which it is.
+        match_id = attributes.get(answer.id_in) or attributes["signalName"]
+        name = attributes[answer.name_in] if answer.name_in is not None else None
+        if kind is _CHILD:
+            match_id = match_id.removeprefix(self.child_prefix)
+        invocation = self._outbox.pop((kind, match_id, False), None)
         if invocation is None or (name is not None and name != invocation.name):
             invocation = self._mismatch(event, invocation, match_id, name)
+            if invocation is None:
+                return
         if kind is _CHILD:
             # The child has the id that history gives it: 2.0.0's had the bare one, and code may have sent that on.
             invocation.id = attributes["workflowId"]
         self._answered.append(invocation)
         state = invocation.step(event_type)
-        if answer.cancels:
-            if state is State.CANCELED:
-                del self._begun[attributes["startedEventId"]]
-                self._open[kind] -= 1
-                self._settle(invocation, state, event)
-            return
-        self._note_drift(invocation, event)
+        if not invocation.is_plain or invocation.input != attributes.get("input"):
+            self._note_drift(invocation, event)
         if state is _OPEN or state is _CANCELING:
-            self._begun[event_id] = invocation
-            self._open[kind] = count = self._open[kind] + 1
-            if count >= OPEN_MAX_LEAST and count >= OPEN_MAX.get(kind, count + 1):
+            begun = self._begun[kind]
+            begun[event_id] = invocation
+            if len(begun) >= OPEN_MAX_LEAST and len(begun) >= OPEN_MAX.get(kind, 25_000):
                 self._at_limit.add(kind)
-            return
-        self._settle(invocation, state, event)
-        if kind is Kind.CLOSE and state is _FAILED:
+        else:
+            invocation.settle(event, state)
+            self._settled.append(invocation)
+
+    def _on_answer_to_cancel(self, event: HistoryEvent) -> None:
+        _, event_type, _, attributes = event
+        answer = ANSWERS[event_type]
+        match_id = attributes[answer.id_in]
+        invocation = self._outbox.pop((answer.kind, match_id, True), None)
+        if invocation is None:
+            invocation = self._mismatch(event, None, match_id, None)
+            if invocation is None:
+                return
+        self._answered.append(invocation)
+        state = invocation.step(event_type)
+        if state is State.CANCELED:
+            del self._begun[answer.kind][attributes["startedEventId"]]
+            invocation.settle(event, state)
+            self._settled.append(invocation)
+
+    def _on_close(self, event: HistoryEvent) -> None:
+        _, event_type, _, attributes = event
+        name = CLOSES[event_type]
+        invocation = self._outbox.pop((_CLOSE, "", False), None)
+        if invocation is None or name != invocation.name:
+            invocation = self._mismatch(event, invocation, "", name)
+            assert invocation is not None
+        self._answered.append(invocation)
+        state = invocation.step(event_type)
+        self._note_drift(invocation, event)
+        invocation.settle(event, state)
+        self._settled.append(invocation)
+        if state is _FAILED:
             if attributes["cause"] != "UNHANDLED_DECISION":
                 self.close_refused = str(attributes["cause"])
             self._ask_again(invocation)
 
-    def _mismatch(self, event: HistoryEvent, found: Invocation | None, match_id: str, name: Any) -> Invocation:
+    def _mismatch(self, event: HistoryEvent, found: Invocation | None, match_id: str, name: Any) -> Invocation | None:
         """
         Deal with an event that answers nothing owed, or something of another name.
 
         Returns:
-            The one thing that may be meant: a timer of 2.0.0, which was sent although nothing waited for it any more.
+            None for one of the engine's own ids. Else the one thing that may be meant: a timer of 2.0.0, which was sent
+            although nothing waited for it any more.
 
         Raises:
             NondeterminismException: anything else (contract 6).
         """
         event_id, event_type, *_ = event
+        if found is None and match_id.startswith(RESERVED) and not match_id.startswith(MATCHED):
+            self._on_reserved(event, match_id)
+            return None
         if found is None and event_type in {"TimerStarted", "StartTimerFailed"} and self._is_of_2_0_0():
             found = self._withdrawn.pop(match_id, None)
             if found is not None:
@@ -375,8 +397,9 @@ class Replayer:
 
     def _on_outcome(self, event: HistoryEvent) -> None:
         event_id, event_type, _, attributes = event
-        began_at = attributes[OUTCOMES[event_type]]
-        invocation = self._begun.pop(began_at, None)
+        kind, begun_in = OUTCOMES[event_type]
+        began_at = attributes[begun_in]
+        invocation = self._begun[kind].pop(began_at, None)
         if invocation is None:
             if self._reserved_open.pop(began_at, None):
                 return
@@ -385,7 +408,6 @@ class Replayer:
                 f"and nothing is open from there.",
                 event_id=event_id,
             )
-        self._open[invocation.kind] -= 1
         state = invocation.step(event_type)
         if state is _FAILED and not self._has_returned and invocation.wants_retry(attributes):
             self._ask_again(invocation)
@@ -393,7 +415,8 @@ class Replayer:
         if state is _CLOSED_WHILE_CANCELING:
             self._pointless.append(invocation)
             state = TABLES[invocation.kind][_OPEN, event_type]
-        self._settle(invocation, state, event)
+        invocation.settle(event, state)
+        self._settled.append(invocation)
 
     def _on_child_start_failed(self, event: HistoryEvent) -> None:
         """Refused at once it answers the decision; refused after Initiated it is the outcome of that."""
@@ -402,14 +425,14 @@ class Replayer:
         if not initiated:
             self._on_answer(event)
             return
-        invocation = self._begun.pop(initiated, None)
+        invocation = self._begun[_CHILD].pop(initiated, None)
         if invocation is None:
             raise HistoryException(
                 f"history is not sound: {event_type} at event {event_id} names event {initiated}, which began no child.",
                 event_id=event_id,
             )
-        self._open[Kind.CHILD] -= 1
-        self._settle(invocation, invocation.step(event_type), event)
+        invocation.settle(event, invocation.step(event_type))
+        self._settled.append(invocation)
 
     def _on_refused_close(self, event: HistoryEvent) -> None:
         """
@@ -422,7 +445,7 @@ class Replayer:
         due = [(inv.kind, inv.name) for inv in self._outbox.values() if inv.owed_in < self.batch]
         is_all = due == [(Kind.CLOSE, CLOSES[event_type])]
         if is_all or self._answered or not self._is_of_2_0_0():
-            self._on_answer(event)
+            self._on_close(event)
         else:
             self._is_parked = True
 
@@ -437,10 +460,6 @@ class Replayer:
         self._is_parked |= name.startswith(PARK)
 
     # -- the books ----------------------------------------------------------------------------------------------------
-
-    def _settle(self, invocation: Invocation, outcome: State, event: HistoryEvent) -> None:
-        invocation.settle(event, outcome)
-        self._settled.append(invocation)
 
     def _ask_again(self, invocation: Invocation) -> None:
         invocation.retries += 1
@@ -480,7 +499,7 @@ class Replayer:
         return True
 
     def _note_drift(self, invocation: Invocation, event: HistoryEvent) -> None:
-        decision = invocation.decision
+        decision = invocation.decide()
         asked_for = decision[DECISION_ATTRIBUTES[decision["decisionType"]]]
         _, _, _, recorded = event
         for what, asked in asked_for.items():
@@ -535,7 +554,11 @@ _JSON = frozenset({"input", "result"})
 
 _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
     **dict.fromkeys(EVENT_ATTRIBUTES, Replayer._on_fact),
-    **dict.fromkeys(ANSWERS, Replayer._on_answer),
+    **{
+        type_: Replayer._on_answer_to_cancel if answer.cancels else Replayer._on_answer
+        for type_, answer in ANSWERS.items()
+    },
+    **dict.fromkeys(CLOSES, Replayer._on_close),
     **dict.fromkeys(OUTCOMES, Replayer._on_outcome),
     "StartChildWorkflowExecutionFailed": Replayer._on_child_start_failed,
     "FailWorkflowExecutionFailed": Replayer._on_refused_close,
@@ -573,7 +596,7 @@ def _rules_of(completed: dict[str, Any]) -> int:
 
 def _decision(key: _OutboxKey, invocation: Invocation) -> Decision:
     if not key[2]:
-        return invocation.decision
+        return invocation.decide()
     return swf.cancel_timer(invocation.id) if key[0] is Kind.TIMER else swf.request_cancel_activity_task(invocation.id)
 
 

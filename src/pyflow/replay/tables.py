@@ -164,12 +164,12 @@ class Answer:
     """
     How an event answers a decision that was owed.
 
-    ``id_in`` and ``name_in`` name the attributes that hold the invocation's id and name; ``name_in`` is None where the event
-    has no name to match. ``cancels`` is true where the decision was a cancel.
+    ``id_in`` and ``name_in`` name the attributes that hold the invocation's id and name; ``id_in`` is empty for a close, which
+    has no id, ``name_in`` is None where the event has no name to match. ``cancels`` is true where the decision was a cancel.
     """
 
     kind: Kind
-    id_in: str | None
+    id_in: str
     name_in: str | None = None
     cancels: bool = False
 
@@ -191,38 +191,38 @@ ANSWERS: Final[dict[str, Answer]] = {
     "RecordMarkerFailed": Answer(Kind.MARKER, "markerName"),
     "SignalExternalWorkflowExecutionInitiated": Answer(Kind.SIGNAL, "control", "signalName"),
     "RequestCancelExternalWorkflowExecutionInitiated": Answer(Kind.CANCEL, "control", "workflowId"),
-    "WorkflowExecutionCompleted": Answer(Kind.CLOSE, None),
-    "WorkflowExecutionFailed": Answer(Kind.CLOSE, None),
-    "WorkflowExecutionCanceled": Answer(Kind.CLOSE, None),
-    "WorkflowExecutionContinuedAsNew": Answer(Kind.CLOSE, None),
-    "CompleteWorkflowExecutionFailed": Answer(Kind.CLOSE, None),
-    "FailWorkflowExecutionFailed": Answer(Kind.CLOSE, None),
-    "CancelWorkflowExecutionFailed": Answer(Kind.CLOSE, None),
-    "ContinueAsNewWorkflowExecutionFailed": Answer(Kind.CLOSE, None),
+    "WorkflowExecutionCompleted": Answer(Kind.CLOSE, ""),
+    "WorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
+    "WorkflowExecutionCanceled": Answer(Kind.CLOSE, ""),
+    "WorkflowExecutionContinuedAsNew": Answer(Kind.CLOSE, ""),
+    "CompleteWorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
+    "FailWorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
+    "CancelWorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
+    "ContinueAsNewWorkflowExecutionFailed": Answer(Kind.CLOSE, ""),
 }
 """The events that a decision makes as soon as it is applied."""
 
-OUTCOMES: Final[dict[str, str]] = {
-    "LambdaFunctionCompleted": "scheduledEventId",
-    "LambdaFunctionFailed": "scheduledEventId",
-    "LambdaFunctionTimedOut": "scheduledEventId",
-    "StartLambdaFunctionFailed": "scheduledEventId",
-    "ActivityTaskCompleted": "scheduledEventId",
-    "ActivityTaskFailed": "scheduledEventId",
-    "ActivityTaskTimedOut": "scheduledEventId",
-    "ActivityTaskCanceled": "scheduledEventId",
-    "TimerFired": "startedEventId",
-    "ChildWorkflowExecutionCompleted": "initiatedEventId",
-    "ChildWorkflowExecutionFailed": "initiatedEventId",
-    "ChildWorkflowExecutionTimedOut": "initiatedEventId",
-    "ChildWorkflowExecutionCanceled": "initiatedEventId",
-    "ChildWorkflowExecutionTerminated": "initiatedEventId",
-    "ExternalWorkflowExecutionSignaled": "initiatedEventId",
-    "SignalExternalWorkflowExecutionFailed": "initiatedEventId",
-    "ExternalWorkflowExecutionCancelRequested": "initiatedEventId",
-    "RequestCancelExternalWorkflowExecutionFailed": "initiatedEventId",
+OUTCOMES: Final[dict[str, tuple[Kind, str]]] = {
+    "LambdaFunctionCompleted": (Kind.LAMBDA, "scheduledEventId"),
+    "LambdaFunctionFailed": (Kind.LAMBDA, "scheduledEventId"),
+    "LambdaFunctionTimedOut": (Kind.LAMBDA, "scheduledEventId"),
+    "StartLambdaFunctionFailed": (Kind.LAMBDA, "scheduledEventId"),
+    "ActivityTaskCompleted": (Kind.ACTIVITY, "scheduledEventId"),
+    "ActivityTaskFailed": (Kind.ACTIVITY, "scheduledEventId"),
+    "ActivityTaskTimedOut": (Kind.ACTIVITY, "scheduledEventId"),
+    "ActivityTaskCanceled": (Kind.ACTIVITY, "scheduledEventId"),
+    "TimerFired": (Kind.TIMER, "startedEventId"),
+    "ChildWorkflowExecutionCompleted": (Kind.CHILD, "initiatedEventId"),
+    "ChildWorkflowExecutionFailed": (Kind.CHILD, "initiatedEventId"),
+    "ChildWorkflowExecutionTimedOut": (Kind.CHILD, "initiatedEventId"),
+    "ChildWorkflowExecutionCanceled": (Kind.CHILD, "initiatedEventId"),
+    "ChildWorkflowExecutionTerminated": (Kind.CHILD, "initiatedEventId"),
+    "ExternalWorkflowExecutionSignaled": (Kind.SIGNAL, "initiatedEventId"),
+    "SignalExternalWorkflowExecutionFailed": (Kind.SIGNAL, "initiatedEventId"),
+    "ExternalWorkflowExecutionCancelRequested": (Kind.CANCEL, "initiatedEventId"),
+    "RequestCancelExternalWorkflowExecutionFailed": (Kind.CANCEL, "initiatedEventId"),
 }
-"""The events that end an invocation, and the attribute that names the event which began it."""
+"""The events that end an invocation: its kind, and the attribute that names the event which began it."""
 
 CLOSES: Final[dict[str, str]] = {
     "WorkflowExecutionCompleted": "CompleteWorkflowExecution",

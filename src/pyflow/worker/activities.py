@@ -3,18 +3,15 @@ The activity worker: takes activity tasks from a task list, runs their functions
 """
 
 import logging
-import traceback
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from os import sep
 from threading import Event, Semaphore
-from types import TracebackType
 from typing import Any, Final
 
-from pyflow import __path__ as package_path
 from pyflow.activities import Activity
 from pyflow.converter import DATA_MAX, REASON_MAX, sendable
 from pyflow.exceptions import ActivityCanceledException, PyflowException, ServiceFault
+from pyflow.failures import read, type_of, write
 from pyflow.swf.client import Client, create_client, service_faults
 from pyflow.tasks import ActivityTask, performing
 
@@ -160,7 +157,7 @@ class ActivityWorker:
             self._cancel(task, current, canceled)
             return
         except BaseException as error:  # also SystemExit: the body ended, the worker goes on
-            self._fail(task, type(error).__qualname__, report(error))
+            self._fail(task, type_of(error), write(error))
             return
         if current.deferred:
             logger.info("activity %s is left open, to be completed by its token", _label(task))
@@ -183,7 +180,10 @@ class ActivityWorker:
         self._respond("Canceled", task, details=sendable(str(canceled)))
 
     def _fail(self, task: Task, reason: str, details: str) -> None:
-        logger.warning("activity %s fails: %s: %s", _label(task), reason, details)
+        report = read(details)
+        logger.warning(
+            "activity %s fails: %s: %s", _label(task), reason, details if report is None else report.traceback
+        )
         self._respond("Failed", task, reason=sendable(reason, REASON_MAX), details=sendable(details, DATA_MAX))
 
     def _respond(self, how: str, task: Task, **response: str) -> None:
@@ -198,24 +198,6 @@ def _executed(activity: Activity[..., Any], current: ActivityTask, text: str | N
         return activity.execute(text)
     finally:
         performing.reset(token)
-
-
-def report(error: BaseException) -> str:
-    """Tell what a body raised: its message, then the traceback from the author's first frame on, causes included."""
-    lines = traceback.format_exception(type(error), error, _from_author(error.__traceback__))
-    try:
-        message = str(error)
-    except Exception:
-        message = "(its message cannot be had)"
-    return f"{message}\n\n{''.join(lines)}"
-
-
-def _from_author(trace: TracebackType | None) -> TracebackType | None:
-    """Skip the frames of pyflow that lead to the author's function."""
-    frame = trace
-    while frame and frame.tb_frame.f_code.co_filename.startswith(package_path[0] + sep):
-        frame = frame.tb_next
-    return frame or trace
 
 
 def _label(task: Task) -> str:

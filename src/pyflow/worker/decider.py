@@ -40,6 +40,8 @@ RUNS_KEPT: Final = 1_000
 
 Task = dict[str, Any]
 
+_TASK_MEMBERS: Final = {"taskToken", "workflowExecution", "workflowType", "startedEventId", "events"}
+
 
 class DecidedTask(NamedTuple):
     """What answers a decision task: its token, SWF's decisions, and the execution context (the rules number first)."""
@@ -81,7 +83,7 @@ class Decider:
         self._domain = domain
         self._task_list = task_list
         self._identity = identity or f"{socket.gethostname()}:{os.getpid()}"
-        self._client = create_client() if client is None else client
+        self._given_client = client
         self._legacy_child_ids = legacy_child_ids
         self._runs_kept = runs_kept
         self._of_thread = threading.local()
@@ -128,6 +130,9 @@ class Decider:
             HistoryException: the history is not sound.
             DeciderException: no class here has the task's workflow type, or the run follows rules of another pyflow.
         """
+        missing = sorted(_TASK_MEMBERS - decision_task.keys())
+        if missing:
+            raise DeciderException(f"this is no decision task: it lacks {', '.join(missing)}")
         execution = decision_task["workflowExecution"]
         workflow_class = self._class_of(decision_task)
         events = decision_task["events"]
@@ -187,6 +192,13 @@ class Decider:
     def forget(self) -> None:
         """Close the runs that this thread keeps."""
         self._runs.close()
+
+    @property
+    def _client(self) -> Client:
+        """The client; made when it is first needed, since deciding a task needs none."""
+        if self._given_client is None:
+            self._given_client = create_client()
+        return self._given_client
 
     @property
     def _runs(self) -> RunCache:
