@@ -39,6 +39,16 @@ def test_a_canceled_timer_never_fires_and_frees_its_id(flow: Driver, clock: Virt
     assert flow.history(run_id)[-1] == "TimerCanceled"
 
 
+def test_a_timer_that_is_not_there_cannot_be_canceled(flow: Driver) -> None:
+    run_id = flow.start()
+    flow.decide(decisions.cancel_timer("t"))
+    assert flow.last(run_id, "CancelTimerFailed") == {
+        "timerId": "t",
+        "cause": "TIMER_ID_UNKNOWN",
+        "decisionTaskCompletedEventId": 4,
+    }
+
+
 def test_overdue_deadlines_are_applied_in_their_order_and_the_executions_own_ends_them(
     flow: Driver, clock: VirtualClock
 ) -> None:
