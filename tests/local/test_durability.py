@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+from base64 import b64decode
 
 import pytest
 
@@ -218,3 +219,31 @@ def test_a_lambda_that_ran_when_the_process_ended_is_not_run_again(tmp_path, clo
             pass
         assert ran == [1]
         assert driver.last(run_id, "LambdaFunctionFailed")["reason"] == "ServiceRestarted"
+
+
+def test_a_seed_gives_no_id_again_after_a_restart(tmp_path) -> None:
+    drawn = set()
+    for name in ("a", "b", "c"):
+        with LocalSWF(tmp_path / "flow.sqlite", seed=1) as swf:
+            flow = Driver(swf.direct()) if name == "a" else Driver.__new__(Driver)
+            flow.client = swf.direct()
+            drawn |= {flow.start(f"{name}1"), flow.start(f"{name}2")}
+            secret = swf._service.engine.store.service_fact("token_secret")
+    assert len(drawn) == 6
+    assert not [run_id for run_id in drawn if b64decode(run_id[2:]).hex() == secret]
+
+
+def test_virtual_time_goes_on_from_the_files_last_event(tmp_path) -> None:
+    path = tmp_path / "flow.sqlite"
+    clock = VirtualClock(start_s=2_000_000)
+    with LocalSWF(path, clock=clock, poll_wait_s=0.0) as swf:
+        flow = Driver(swf.direct())
+        clock.advance(86_400)
+        run_id = flow.start()
+    behind, ahead = VirtualClock(start_s=1_000_000), VirtualClock(start_s=3_000_000)
+    for clock in (behind, ahead):
+        with LocalSWF(path, clock=clock, poll_wait_s=0.0):
+            pass
+    assert behind.now_ms() == 2_086_400_000
+    assert ahead.now_ms() == 3_000_000_000
+    assert run_id

@@ -42,6 +42,11 @@ def say(line: str) -> None:
     click.echo(line)
 
 
+def warn(line: str) -> None:
+    """Print a line of caution to stderr."""
+    click.echo(f"pyflow: {line}", err=True)
+
+
 def printable(text: str) -> str:
     """Return a text whose control characters cannot play with a terminal; line ends and tabs stay."""
     return "".join(

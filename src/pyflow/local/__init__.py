@@ -38,7 +38,7 @@ class LocalSWF:
 
     Args:
         path: the database file, made if it is not there; ``:memory:`` keeps nothing.
-        clock: what time it is; by default the machine's.
+        clock: what time it is; by default the machine's. A virtual one that is behind the file goes to its last event.
         lambdas: Lambda functions by name, each called with ``(event, context)``.
         poll_wait_s: how long a poll waits for a task, in real seconds.
         seed: fixes run ids and tokens, for tests.
@@ -72,7 +72,8 @@ class LocalSWF:
         try:
             connection = files.connect(self.path, fast=fast)
             try:
-                engine = Engine(Store(connection), Ids(seed), clock or SystemClock())
+                store = Store(connection)
+                engine = Engine(store, Ids(seed, store.last_run()), _beginning(clock or SystemClock(), store))
             except Exception as error:
                 connection.close()
                 raise PyflowException(f"{self.path} does not hold what it should: {error!r}") from error
@@ -168,3 +169,10 @@ class LocalSWF:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _beginning(clock: Clock, store: Store) -> Clock:
+    """Return the clock, not behind what the store has seen: virtual time goes on from where it was."""
+    if isinstance(clock, VirtualClock):
+        clock.advance(max(0.0, (store.latest_at() - clock.now_ms()) / 1000))
+    return clock

@@ -3,7 +3,9 @@
 import json
 import threading
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from pyflow.exceptions import PyflowException
 from pyflow.swf.client import is_loopback
 
 from .lambdas import Invocation, Outcome, completion, failure
@@ -18,10 +20,17 @@ class RemoteFunctions:
     Invokes functions at an endpoint of the Lambda API (AWS, SAM, LocalStack).
 
     Args:
-        endpoint_url: where; on this machine made-up credentials are used, elsewhere those that boto3 is configured for.
+        endpoint_url: where. On this machine, and wherever nothing is encrypted, made-up credentials are used; elsewhere those
+            that boto3 is configured for.
+
+    Raises:
+        PyflowException: not a URL.
     """
 
     def __init__(self, endpoint_url: str) -> None:
+        parts = urlsplit(endpoint_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise PyflowException(f"not a Lambda endpoint: {endpoint_url!r}; expected the form http://127.0.0.1:4566")
         self._endpoint_url = endpoint_url
         self._client: Any = None
         self._lock = threading.Lock()
@@ -48,14 +57,16 @@ class RemoteFunctions:
 
         with self._lock:
             if self._client is None:
+                local = is_loopback(self._endpoint_url)
                 config = Config(
                     read_timeout=TIMEOUT_MAX_S,
                     retries={"total_max_attempts": 1},
                     max_pool_connections=CONNECTIONS_MAX,
+                    proxies={} if local else None,
                 )
                 options: dict[str, Any] = {}
-                if is_loopback(self._endpoint_url):
-                    # Real credentials never go to a process on this machine.
+                if local or self._endpoint_url.startswith("http:"):
+                    # Real credentials never go to a process on this machine, nor unencrypted to another one.
                     options = {
                         "region_name": "us-east-1",
                         "aws_access_key_id": MADE_UP,

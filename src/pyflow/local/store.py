@@ -167,6 +167,11 @@ class Store:
         highest = int(self._connection.execute("SELECT COALESCE(MAX(run), 0) FROM executions").fetchone()[0])
         return max(highest, int(self.service_fact("last_run") or 0))
 
+    def latest_at(self) -> int:
+        """Return the time of the last event there is."""
+        row = self._connection.execute("SELECT at FROM events ORDER BY sequence DESC LIMIT 1").fetchone()
+        return 0 if row is None else int(row[0])
+
     def open_runs(self, domain: str) -> dict[str, int]:
         """Return the runs that are open in a domain, by workflow id."""
         return dict(
