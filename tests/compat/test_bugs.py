@@ -139,6 +139,9 @@ class Service:
         self.sent = []
         self.registered = []
 
+    def list_workflow_types(self, **_):
+        return {"typeInfos": []}
+
     def register_workflow_type(self, **request):
         self.registered.append(request)
 

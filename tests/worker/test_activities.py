@@ -47,6 +47,12 @@ class Service:
                 }
             )
 
+    def list_activity_types(self, **_: Any) -> dict[str, Any]:
+        return {"typeInfos": []}
+
+    def describe_activity_type(self, **_: Any) -> dict[str, Any]:
+        raise ServiceFault("AccessDeniedException", "may only register")
+
     def register_activity_type(self, **request: Any) -> None:
         if any(known["name"] == request["name"] for known in self.registered):
             raise ServiceFault("TypeAlreadyExistsFault", "known")

@@ -44,6 +44,9 @@ class Service:
         self.registered = []
         self.decider = None
 
+    def list_workflow_types(self, **_):
+        return {"typeInfos": []}
+
     def register_workflow_type(self, **request):
         self.registered.append(request)
 
@@ -257,6 +260,7 @@ class TestRegistration:
     def test_type_that_exists_is_fine_and_another_fault_is_not(self):
         service = Service()
         service.register_workflow_type = lambda **_: (_ for _ in ()).throw(fault("TypeAlreadyExistsFault"))
+        service.describe_workflow_type = lambda **_: (_ for _ in ()).throw(fault("OperationNotPermittedFault"))
         run(service)
 
         service = Service()

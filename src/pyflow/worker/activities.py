@@ -12,11 +12,12 @@ from pyflow.activities import Activity
 from pyflow.converter import DATA_MAX, REASON_MAX, sendable
 from pyflow.exceptions import ActivityCanceledException, PyflowException, ServiceFault
 from pyflow.failures import read, type_of, write
-from pyflow.swf.client import Client, create_client, service_faults
+from pyflow.swf.client import Client, create_client
 from pyflow.tasks import ActivityTask, performing
 
 from .faults import Verdict, judge
 from .polling import Poller, Task, backoff_max_s, poll_activity_task
+from .registration import ACTIVITY_TYPES, register_types
 from .responding import respond
 
 logger = logging.getLogger(__name__)
@@ -74,25 +75,14 @@ class ActivityWorker:
 
     def ensure_activities_registered(self) -> None:
         """
-        Register the activity types that the domain does not have.
+        Register the activity types that the domain does not have, and log what those that it has have otherwise.
 
         Raises:
             ServiceFault: ``UnknownResourceFault`` (no such domain), ``LimitExceededFault``, ...
         """
-        for (name, version), activity in self._activities.items():
-            try:
-                with service_faults("RegisterActivityType"):
-                    self._client.register_activity_type(
-                        domain=self._domain,
-                        name=name,
-                        version=version,
-                        **{"defaultTaskList": {"name": self._task_list}, **activity.registration},
-                    )
-            except ServiceFault as fault:
-                if fault.code != "TypeAlreadyExistsFault":
-                    raise
-            else:
-                logger.info("registered activity type %r version %r", name, version)
+        own_list = {"defaultTaskList": {"name": self._task_list}}
+        wanted = {type_: {**own_list, **each.registration} for type_, each in self._activities.items()}
+        register_types(self._client, ACTIVITY_TYPES, self._domain, wanted, self._stop)
 
     def run(self) -> None:
         """

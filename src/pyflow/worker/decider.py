@@ -23,12 +23,13 @@ from pyflow.exceptions import (
 from pyflow.replay.parking import parking
 from pyflow.replay.replayer import execution_context
 from pyflow.run import Run, register_options
-from pyflow.swf.client import Client, create_client, service_faults
+from pyflow.swf.client import Client, create_client
 from pyflow.swf.decisions import Decision
 from pyflow.workflow import Workflow
 
 from .faults import Verdict, judge
 from .polling import Poller, backoff_max_s, poll_decision_task
+from .registration import WORKFLOW_TYPES, register_types
 from .responding import respond
 from .sticky import RunCache
 
@@ -97,23 +98,14 @@ class Decider:
 
     def ensure_workflows_registered(self) -> None:
         """
-        Register the workflow types that the domain does not have yet.
+        Register the workflow types that the domain does not have yet, and log what those that it has have otherwise.
 
         Raises:
             PyflowException: a class asks for an option that RegisterWorkflowType does not have.
             ServiceFault: the service refused.
         """
-        for (name, version), workflow_class in self._classes.items():
-            options = _registration(workflow_class, self._task_list)
-            try:
-                with service_faults("RegisterWorkflowType"):
-                    self._client.register_workflow_type(domain=self._domain, name=name, version=version, **options)
-            except ServiceFault as fault:
-                if fault.code != "TypeAlreadyExistsFault":
-                    raise
-                logger.debug("workflow type %s %s is registered already", name, version)
-            else:
-                logger.info("registered workflow type %s %s", name, version)
+        wanted = {type_: _registration(each, self._task_list) for type_, each in self._classes.items()}
+        register_types(self._client, WORKFLOW_TYPES, self._domain, wanted, self._stopping)
 
     def process_decision_task(self, decision_task: Task) -> DecidedTask:
         """
