@@ -20,8 +20,10 @@ from .exceptions import (
     WorkflowTimedOutException,
 )
 from .failures import read
-from .swf.client import Client, create_client, is_local, may_pass, service_faults
+from .swf.client import Client, create_client, is_local, service_faults
 from .swf.events import CLOSE_EVENTS, attributes_of
+from .swf.faults import Verdict, judge
+from .swf.repeating import repeat
 
 __all__ = ["ExecutionHandle", "WorkflowHandle", "WorkflowStatus", "get_workflow_status", "handle", "outcome_of"]
 
@@ -176,7 +178,8 @@ class ExecutionHandle:
 
         Raises:
             SerializationException: the value is not JSON, or too long.
-            ServiceFault: ``UnknownResourceFault`` if it is not open.
+            ServiceFault: ``UnknownResourceFault`` if it is not open. Where no answer came, or an error of the service's own
+                (``status`` 0, or 500 and over), the signal may have arrived: it is not sent again by itself.
 
         Source:
             SWF API Reference, SignalWorkflowExecution.
@@ -217,8 +220,7 @@ class ExecutionHandle:
         while True:
             run_id = self.run_id
             try:
-                with service_faults(operation):
-                    call(domain=self.domain, workflowId=self.workflow_id, runId=run_id, **request)
+                repeat(call, operation, domain=self.domain, workflowId=self.workflow_id, runId=run_id, **request)
             except ServiceFault as fault:
                 if fault.code != "UnknownResourceFault":
                     raise
@@ -302,7 +304,7 @@ class WorkflowHandle(ExecutionHandle):
         try:
             return self._end()
         except ServiceFault as fault:
-            if not may_pass(fault):
+            if judge(fault) is not Verdict.RETRY:
                 raise
             return None
 

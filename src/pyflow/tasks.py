@@ -11,8 +11,10 @@ from . import _fiber
 from .converter import DATA_MAX, JSON, REASON_MAX, sendable
 from .exceptions import ActivityCanceledException, NotInActivityException, SerializationException, ServiceFault
 from .failures import type_of, write
-from .swf.client import Client, create_client, may_pass, service_faults
+from .swf.client import Client, create_client, service_faults
 from .swf.events import attributes_of
+from .swf.faults import Verdict, judge
+from .swf.repeating import repeat
 
 __all__ = [
     "ActivityTask",
@@ -163,9 +165,10 @@ class ActivityTask:
             with service_faults("RecordActivityTaskHeartbeat"):
                 reply = self._client.record_activity_task_heartbeat(taskToken=self.task_token, **more)
         except ServiceFault as fault:
-            if fault.code == "UnknownResourceFault":
+            verdict = judge(fault)
+            if verdict is Verdict.LOST:
                 self.lost = True
-            elif may_pass(fault):
+            elif verdict is Verdict.SKIP:
                 logger.warning("a heartbeat of %s did not arrive: %s", self.activity_id, fault)
             else:
                 raise
@@ -207,8 +210,8 @@ def complete_activity(task_token: str, result: Any = None, client: Client | None
         SWF API Reference, RespondActivityTaskCompleted.
     """
     text = JSON.encode(result, "the result of the activity")
-    with service_faults("RespondActivityTaskCompleted"):
-        _made(client).respond_activity_task_completed(taskToken=task_token, result=text)
+    call = _made(client).respond_activity_task_completed
+    repeat(call, "RespondActivityTaskCompleted", taskToken=task_token, result=text)
 
 
 def fail_activity(
@@ -234,8 +237,8 @@ def fail_activity(
         details = write(reason)
         reason = type_of(reason)
     more = {} if details is None else {"details": sendable(details, DATA_MAX)}
-    with service_faults("RespondActivityTaskFailed"):
-        _made(client).respond_activity_task_failed(taskToken=task_token, reason=sendable(reason, REASON_MAX), **more)
+    call = _made(client).respond_activity_task_failed
+    repeat(call, "RespondActivityTaskFailed", taskToken=task_token, reason=sendable(reason, REASON_MAX), **more)
 
 
 def cancel_activity(task_token: str, details: str | None = None, client: Client | None = None) -> None:
@@ -254,8 +257,8 @@ def cancel_activity(task_token: str, details: str | None = None, client: Client 
         SWF API Reference, RespondActivityTaskCanceled.
     """
     more = {} if details is None else {"details": sendable(details, DATA_MAX)}
-    with service_faults("RespondActivityTaskCanceled"):
-        _made(client).respond_activity_task_canceled(taskToken=task_token, **more)
+    call = _made(client).respond_activity_task_canceled
+    repeat(call, "RespondActivityTaskCanceled", taskToken=task_token, **more)
 
 
 def heartbeat_activity(task_token: str, details: Any = None, client: Client | None = None) -> bool:

@@ -154,14 +154,22 @@ class TestRetries:
     @pytest.mark.parametrize(
         "reply", [fault("ThrottlingException"), (500, {}), None], ids=["throttled", "500", "dropped"]
     )
-    @pytest.mark.parametrize("operation", ["poll_for_decision_task", "poll_for_activity_task"])
-    def test_a_poll_is_sent_once(self, stub, monkeypatch, operation, reply, mode):
+    @pytest.mark.parametrize(
+        ("operation", "request_"),
+        [
+            ("poll_for_decision_task", POLL),
+            ("poll_for_activity_task", POLL),
+            ("respond_decision_task_completed", RESPOND),
+            ("signal_workflow_execution", {"domain": "d", "workflowId": "w", "signalName": "s"}),
+        ],
+    )
+    def test_polls_responses_and_signals_are_sent_once(self, stub, monkeypatch, operation, request_, reply, mode):
         monkeypatch.setenv("AWS_RETRY_MODE", mode)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
         stub.script(reply)
 
         with pytest.raises(ServiceFault), service_faults("Poll"):
-            getattr(create_client(stub.url), operation)(**POLL)
+            getattr(create_client(stub.url), operation)(**request_)
 
         assert len(stub.requests) == 1
 
@@ -169,9 +177,9 @@ class TestRetries:
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
         stub.script((500, {}), fault("ThrottlingException"), (200, {}))
 
-        create_client(stub.url).respond_decision_task_completed(**RESPOND)
+        create_client(stub.url).list_domains(registrationStatus="REGISTERED")
 
-        assert stub.asked() == ["RespondDecisionTaskCompleted"] * 3
+        assert stub.asked() == ["ListDomains"] * 3
 
     def test_the_read_timeout_outlasts_swfs_poll(self):
         client = create_client("http://localhost:8600")

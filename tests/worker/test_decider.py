@@ -7,6 +7,7 @@ import pytest
 import pyflow
 from histories import task
 from pyflow import Decider, ServiceFault
+from pyflow.swf import repeating
 from pyflow.worker import polling, responding
 
 FIRST = """
@@ -69,7 +70,7 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(polling, "BACKOFF_FIRST_S", 0.0)
+    monkeypatch.setattr(repeating, "BACKOFF_FIRST_S", 0.0)
     monkeypatch.setattr(polling, "REPAIR_MIN_S", 0.0)
     monkeypatch.setattr(polling, "EMPTY_POLL_S", 0.0)
     monkeypatch.setattr(responding, "backoff_s", lambda *_: 0.0)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pyflow.exceptions import ServiceFault
+from pyflow.swf import repeating
 from pyflow.worker import polling
 from pyflow.worker.polling import Poller, poll_activity_task, poll_decision_task
 
@@ -130,7 +131,7 @@ def script(*steps: Any) -> Any:
 class TestPoller:
     @pytest.fixture(autouse=True)
     def longest_jitter(self, monkeypatch):
-        monkeypatch.setattr(polling.random, "uniform", lambda low, high: high)
+        monkeypatch.setattr(repeating.random, "uniform", lambda low, high: high)
 
     def test_tasks_come_without_waits(self):
         stop = Waits()
@@ -178,9 +179,9 @@ class TestPoller:
         assert stop.waits == [0.5, 1.0, 2.0, 0.5]
 
     def test_back_off_is_drawn_from_nothing_to_the_full_wait(self, monkeypatch):
-        monkeypatch.setattr(polling.random, "uniform", lambda low, high: (low, high))
+        monkeypatch.setattr(repeating.random, "uniform", lambda low, high: (low, high))
 
-        assert polling.backoff_s(3) == (0.0, 4.0)
+        assert repeating.backoff_s(3) == (0.0, 4.0)
 
     @pytest.mark.parametrize("code", ["AccessDeniedException", "UnknownResourceFault", "ExpiredTokenException"])
     def test_what_somebody_must_repair_waits_long_and_is_said_loudly(self, code, caplog):

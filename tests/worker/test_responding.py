@@ -44,7 +44,6 @@ def naps(monkeypatch) -> list[float]:
         fault("ThrottlingException"),
         fault("InternalFailure", 500),
         fault("ReadTimeoutError", 0),
-        fault("ExpiredTokenException"),
     ],
 )
 def test_a_response_that_did_not_get_through_is_sent_again_the_same(naps, trouble):
@@ -54,6 +53,30 @@ def test_a_response_that_did_not_get_through_is_sent_again_the_same(naps, troubl
 
     assert call.sent == [{"taskToken": "t", "result": "1"}] * 3
     assert naps == [1.0, 2.0]
+
+
+def test_what_somebody_must_repair_is_sent_again_slowly_and_said_loudly(naps, caplog):
+    call = Call(fault("ExpiredTokenException"))
+
+    respond(call, OPERATION, Event(), taskToken="t")
+
+    assert naps == [6.0]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.parametrize("unknown", [fault("InternalFailure", 500), fault("ReadTimeoutError", 0)])
+def test_lost_after_a_try_of_unknown_outcome_is_taken_for_applied(naps, unknown):
+    call = Call(unknown, fault("ThrottlingException"), fault("UnknownResourceFault"))
+
+    respond(call, OPERATION, Event(), taskToken="t")
+
+    assert len(call.sent) == 3
+
+
+@pytest.mark.parametrize("not_applied", [fault("ThrottlingException"), fault("EndpointConnectionError", 0)])
+def test_lost_after_tries_that_were_not_applied_is_lost(naps, not_applied):
+    with pytest.raises(ServiceFault, match="UnknownResourceFault"):
+        respond(Call(not_applied, fault("UnknownResourceFault")), OPERATION, Event(), taskToken="t")
 
 
 @pytest.mark.parametrize("code", ["UnknownResourceFault", "ValidationException"])

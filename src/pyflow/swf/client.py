@@ -24,6 +24,17 @@ POLL_S: Final = 60
 # Long polls of many threads share a client; botocore throws connections over this number away.
 _CONNECTIONS_MAX: Final = 64
 
+# What is sent again only where the table of faults says so.
+_TRIED_ONCE: Final = (
+    "poll_for_decision_task",
+    "poll_for_activity_task",
+    "respond_decision_task_completed",
+    "respond_activity_task_completed",
+    "respond_activity_task_failed",
+    "respond_activity_task_canceled",
+    "signal_workflow_execution",
+)
+
 # Signing needs some key. On a loopback endpoint it is this one, so that a real one never goes there.
 _LOOPBACK_KEY: Final = "pyflow-local"
 _LOOPBACK_REGION: Final = "us-east-1"
@@ -46,7 +57,8 @@ def create_client(
         allow_plain_http: send signed requests unencrypted to another machine.
 
     Returns:
-        A client. A failed poll raises at once; other operations are retried as boto3 is configured.
+        A client. A poll, a response to a task or a signal that fails raises at once; other operations are retried as boto3 is
+        configured.
 
     Raises:
         PyflowException: not a URL, plain ``http`` to another machine, no region, a profile that does not exist.
@@ -107,18 +119,14 @@ def service_faults(operation: str) -> Iterator[None]:
     """
     try:
         yield
-    except ServiceFault:
+    except ServiceFault as fault:
+        fault.operation = fault.operation or operation
         raise
     except Exception as error:
-        fault = _as_fault(error, operation)
-        if fault is None:
+        translated = _as_fault(error, operation)
+        if translated is None:
             raise
-        raise fault from error
-
-
-def may_pass(fault: ServiceFault) -> bool:
-    """Say whether a fault is the service's trouble of the moment: no answer, overload, an error of its own."""
-    return fault.status in {0, 429} or fault.status >= 500 or "Throttl" in fault.code
+        raise translated from error
 
 
 def _as_fault(error: Exception, operation: str) -> ServiceFault | None:
@@ -173,10 +181,11 @@ def _client(session: Any, read_timeout_s: float, proxies: dict[str, str] | None 
 
     config = Config(read_timeout=read_timeout_s, max_pool_connections=_CONNECTIONS_MAX, proxies=proxies)
     # botocore sets retries per client, not per operation. A poll retried below us hides that the service is in trouble
-    # and defeats our back-off; so polls have a client of their own that tries once, and the rest keeps boto3's retries.
+    # and defeats our back-off; of a response retried there, nobody knows whether an earlier try was applied; a signal may
+    # arrive twice. So these have a client of their own that tries once, and the rest keeps boto3's retries.
     once = config.merge(Config(retries={"total_max_attempts": 1, "mode": "standard"}))
     client = session.client("swf", config=config, **options)
-    polls = session.client("swf", config=once, **options)
-    client.poll_for_decision_task = polls.poll_for_decision_task
-    client.poll_for_activity_task = polls.poll_for_activity_task
+    single = session.client("swf", config=once, **options)
+    for method in _TRIED_ONCE:
+        setattr(client, method, getattr(single, method))
     return client

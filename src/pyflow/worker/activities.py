@@ -13,9 +13,9 @@ from pyflow.converter import DATA_MAX, REASON_MAX, sendable
 from pyflow.exceptions import ActivityCanceledException, PyflowException, ServiceFault
 from pyflow.failures import read, type_of, write
 from pyflow.swf.client import Client, create_client
+from pyflow.swf.faults import Verdict, judge
 from pyflow.tasks import ActivityTask, performing
 
-from .faults import Verdict, judge
 from .polling import Poller, Task, backoff_max_s, poll_activity_task
 from .registration import ACTIVITY_TYPES, register_types
 from .responding import respond

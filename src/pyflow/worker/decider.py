@@ -25,9 +25,9 @@ from pyflow.replay.replayer import execution_context
 from pyflow.run import Run, register_options
 from pyflow.swf.client import Client, create_client
 from pyflow.swf.decisions import Decision
+from pyflow.swf.faults import Verdict, judge
 from pyflow.workflow import Workflow
 
-from .faults import Verdict, judge
 from .polling import Poller, backoff_max_s, poll_decision_task
 from .registration import WORKFLOW_TYPES, register_types
 from .responding import respond

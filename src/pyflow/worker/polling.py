@@ -5,7 +5,6 @@ Nothing below this file knows of paging, and nothing here knows what a task is f
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable
 from threading import Event
@@ -13,8 +12,8 @@ from typing import Any, Final
 
 from pyflow.exceptions import ServiceFault
 from pyflow.swf.client import Client, is_local, service_faults
-
-from .faults import Verdict, judge
+from pyflow.swf.faults import Verdict, judge
+from pyflow.swf.repeating import BACKOFF_MAX_S, backoff_s
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +21,6 @@ Task = dict[str, Any]
 
 EMPTY_POLL_S: Final = 0.5
 """The least time from one poll that came back empty to the next: two polls a second."""
-BACKOFF_FIRST_S: Final = 0.5
-BACKOFF_MAX_S: Final = 60.0
 BACKOFF_LOCAL_MAX_S: Final = 2.0
 """A service on this machine comes back when its author starts it again, and has no others to protect."""
 REPAIR_MIN_S: Final = 5.0
@@ -143,11 +140,6 @@ class Poller:
             logger.error("polling is refused, next try in %.0f s: %s", self._wait_s, fault)
         else:
             logger.warning("a poll failed, next try in %.1f s: %s", self._wait_s, fault)
-
-
-def backoff_s(failures: int, max_s: float = BACKOFF_MAX_S) -> float:
-    """Draw the wait after ``failures`` earlier failures: full jitter, doubling, at most ``max_s``."""
-    return random.uniform(0.0, min(max_s, BACKOFF_FIRST_S * 2.0 ** min(failures, 16)))  # noqa: S311 (not a secret)
 
 
 def backoff_max_s(client: Client) -> float:

@@ -15,9 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from pyflow.exceptions import ServiceFault
 from pyflow.swf.client import Client, service_faults
-
-from .faults import Verdict, judge
-from .polling import backoff_s
+from pyflow.swf.faults import Reply, Verdict, judge, reply_of
+from pyflow.swf.repeating import backoff_s
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +125,7 @@ class _Registry:
         try:
             return set(self._list())
         except ServiceFault as fault:
-            if judge(fault) is not Verdict.REPAIR:
+            if reply_of(fault) is not Reply.DENIED:
                 raise
             logger.info("types are not listed, each is registered instead: %s", fault)
             return set()

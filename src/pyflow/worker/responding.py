@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from pyflow.exceptions import ServiceFault
 from pyflow.swf.client import service_faults
+from pyflow.swf.faults import Reply, Verdict, judge, reply_of
+from pyflow.swf.repeating import backoff_s
 
-from .faults import Verdict, judge
-from .polling import backoff_s
+from .polling import REPAIR_MIN_S
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ def respond(call: Callable[..., Any], operation: str, stop: Event, **response: A
     """
     Send a response, and repeat it while its outcome is unknown or the service pushes back.
 
-    A token is good only once, so a repeated response that had been applied is refused, never applied twice.
+    A token is good only once, so a repeated response that had been applied is refused, never applied twice. A refusal after a
+    try whose outcome was unknown therefore means that this try was applied, most likely; and if not, the task is lost either way.
 
     Args:
         call: the client's method.
@@ -36,22 +38,30 @@ def respond(call: Callable[..., Any], operation: str, stop: Event, **response: A
         response: what to send, ``taskToken`` among it; the same at every try.
 
     Raises:
-        ServiceFault: ``judge(fault)`` says what it means: LOST (also after a try whose outcome was unknown, which was then
-            most likely applied), OURS, or RETRY and REPAIR where time ran out.
+        ServiceFault: ``judge(fault)`` says what it means: LOST, OURS, or RETRY and REPAIR where time ran out.
     """
     started_s = time.monotonic()
     failures = 0
+    after_unknown = False
     while True:
         try:
             with service_faults(operation):
                 call(**response)
         except ServiceFault as fault:
+            verdict = judge(fault, after_unknown=after_unknown)
+            if verdict is Verdict.APPLIED:
+                logger.info("%s: an earlier try was most likely applied: %s", operation, fault)
+                return
             patience_s = STOPPING_RETRY_S if stop.is_set() else RETRY_S
-            if judge(fault) not in {Verdict.RETRY, Verdict.REPAIR} or time.monotonic() - started_s > patience_s:
+            if verdict not in {Verdict.RETRY, Verdict.REPAIR} or time.monotonic() - started_s > patience_s:
                 raise
+            after_unknown = after_unknown or reply_of(fault) is Reply.UNKNOWN
             wait_s = backoff_s(failures, BACKOFF_MAX_S)
+            if verdict is Verdict.REPAIR and not stop.is_set():
+                wait_s += REPAIR_MIN_S
             failures += 1
-            logger.warning("%s failed, next try in %.1f s: %s", operation, wait_s, fault)
+            level = logging.ERROR if verdict is Verdict.REPAIR else logging.WARNING
+            logger.log(level, "%s failed, next try in %.1f s: %s", operation, wait_s, fault)
             time.sleep(wait_s)
         else:
             return
