@@ -1,5 +1,8 @@
 """Activities as functions: called here, called in a workflow, run by a worker."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 
 import pyflow
@@ -19,19 +22,29 @@ def charge(order, currency="EUR"):
     return {"order": order, "currency": currency}
 
 
-@pyflow.activity
+@pyflow.activity(start_to_close=60)
 def ping():
     return "pong"
 
 
-@pyflow.activity()
+@pyflow.activity(start_to_close=60)
 def double(number):
     return number * 2
 
 
-@pyflow.activity("named", "1.0")
+@pyflow.activity("named", "1.0", start_to_close=60)
 def keyword_only(*, number):
     return number
+
+
+def in_a_process():
+    pass
+
+
+@pyflow.activity(start_to_close=60)
+async def tripled(number):
+    await asyncio.sleep(0)
+    return number * 3
 
 
 def inputs(run, deciders):
@@ -44,6 +57,9 @@ class TestOutsideAWorkflow:
     def test_call_is_the_plain_function(self):
         assert charge("o-1") == {"order": "o-1", "currency": "EUR"}
         assert charge(order="o-1", currency="USD") == {"order": "o-1", "currency": "USD"}
+
+    def test_call_of_an_async_def_is_its_coroutine(self):
+        assert asyncio.run(tripled(2)) == 6
 
     def test_it_looks_like_the_function(self):
         assert charge.__name__ == "charge"
@@ -70,11 +86,59 @@ class TestDefinition:
 
     def test_star_arguments_are_refused(self):
         with pytest.raises(pyflow.PyflowException, match="name its parameters"):
-            pyflow.activity("x")(lambda *args: None)
+            pyflow.activity("x", start_to_close=60)(lambda *args: None)
 
     def test_bad_timeout_is_refused(self):
         with pytest.raises(ValueError, match="heartbeat must be from 0"):
             pyflow.activity("x", heartbeat=-1)
+
+    @pytest.mark.parametrize("define", [pyflow.activity(), pyflow.activity("f", schedule_to_start=5), pyflow.activity])
+    def test_no_timeout_that_ends_a_dead_worker_s_task_is_refused_with_the_remedy(self, define):
+        def f():
+            pass
+
+        with pytest.raises(pyflow.PyflowException, match=r"activity 'f' has no timeout .*start_to_close=60"):
+            define(f)
+
+    @pytest.mark.parametrize("timeout", ["start_to_close", "schedule_to_close", "heartbeat"])
+    def test_one_timeout_that_does_is_enough(self, timeout):
+        made = pyflow.activity("x", **{timeout: timedelta(minutes=1)})(lambda: None)
+
+        assert getattr(made.worker_side, f"{timeout}_s") == 60
+
+    def test_executor_is_that_of_the_function_unless_it_is_given(self):
+        async def waits():
+            pass
+
+        assert pyflow.activity(start_to_close=1)(waits).worker_side.executor == "async"
+        assert ping.worker_side.executor == "thread"
+        assert pyflow.activity(start_to_close=1, executor="process")(in_a_process).worker_side.executor == "process"
+
+    def test_an_executor_that_cannot_run_the_function_is_refused(self):
+        async def waits():
+            pass
+
+        with pytest.raises(pyflow.PyflowException, match="'waits' is an async def: executor='process'"):
+            pyflow.activity(start_to_close=1, executor="process")(waits)
+        with pytest.raises(pyflow.PyflowException, match="is a plain function: executor='async'"):
+            pyflow.activity(start_to_close=1, executor="async")(in_a_process)
+        with pytest.raises(pyflow.PyflowException, match="Define it at the top of a module"):
+            pyflow.activity("x", start_to_close=1, executor="process")(lambda: None)
+        with pytest.raises(ValueError, match="one of 'thread', 'process', 'async', not 'fork'"):
+            pyflow.activity("x", start_to_close=1, executor="fork")(in_a_process)
+
+    def test_a_heartbeat_shorter_than_the_worker_beats_is_refused(self):
+        beats = pyflow.activity("x", heartbeat=30)(lambda: None)
+
+        assert beats.options(heartbeat=60)
+        with pytest.raises(ValueError, match="auto_heartbeat=False"):
+            beats.options(heartbeat=29)
+        assert pyflow.activity("x", heartbeat=30, auto_heartbeat=False)(lambda: None).options(heartbeat=2)
+
+    @pytest.mark.parametrize("rate", [0, -1, float("nan")])
+    def test_a_rate_that_is_none_is_refused(self, rate):
+        with pytest.raises(ValueError, match="max_per_second must be over 0"):
+            pyflow.activity("x", start_to_close=1, max_per_second=rate)
 
 
 class TestInAWorkflow:
@@ -160,6 +224,9 @@ class TestInAWorker:
     def test_input_is_unpacked_as_it_was_packed(self, activity, text, result):
         assert activity.execute(text) == result
 
+    def test_an_async_def_is_awaited(self):
+        assert asyncio.run(tripled.execute_async("2")) == "6"
+
     @pytest.mark.parametrize(
         ("activity", "text", "error", "message"),
         [
@@ -175,6 +242,6 @@ class TestInAWorker:
 
     def test_result_that_cannot_be_sent_is_named(self):
         with pytest.raises(SerializationException, match="the result of activity 'x' cannot be sent as JSON"):
-            pyflow.activity("x")(lambda: object()).execute(None)
+            pyflow.activity("x", start_to_close=60)(lambda: object()).execute(None)
         with pytest.raises(SerializationException, match="the result of activity 'x' is 40,002 characters"):
-            pyflow.activity("x")(lambda: "y" * 40_000).execute(None)
+            pyflow.activity("x", start_to_close=60)(lambda: "y" * 40_000).execute(None)

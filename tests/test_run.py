@@ -404,7 +404,7 @@ class TestWhoMayAsk:
         with pytest.raises(pyflow.NotInWorkflowException, match="only the code of its run method"):
             futures[0].result()
         with pytest.raises(pyflow.NotInWorkflowException):
-            pyflow.activity("x")(lambda: None).submit()
+            pyflow.activity("x", start_to_close=60)(lambda: None).submit()
 
     def test_another_run_is_refused(self, deciders):
         leaked = []

@@ -6,10 +6,11 @@ value itself as its input; one of several takes an object of them, by name.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from . import _fiber
 from .converter import JSON, duration
@@ -23,18 +24,43 @@ from .tasks import current_task, performing
 if TYPE_CHECKING:
     from .run import Run
 
-__all__ = ["Activity", "activity"]
+__all__ = ["Activity", "Executor", "WorkerSide", "activity"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Duration = float | str | timedelta | None
+Executor = Literal["thread", "process", "async"]
+"""Where a worker runs a body: in a thread, in a process of its own, or on the worker's asyncio loop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSide:
+    """
+    What a definition tells the worker that runs its body; SWF knows nothing of it.
+
+    Attributes:
+        executor: where the body runs.
+        heartbeat_s, start_to_close_s, schedule_to_close_s: the definition's timeouts in seconds; None: none.
+        auto_heartbeat: the worker beats by itself while the body runs, if there is a heartbeat timeout.
+        max_per_second: how many bodies of this type a worker begins in a second; None: no limit.
+        retry: when the worker tries the body again by itself before it reports a failure; None: never.
+    """
+
+    executor: Executor = "thread"
+    heartbeat_s: int | None = None
+    start_to_close_s: int | None = None
+    schedule_to_close_s: int | None = None
+    auto_heartbeat: bool = True
+    max_per_second: float | None = None
+    retry: RetryPolicy | None = None
 
 
 class Activity(Generic[P, R]):
     """
     A function that is an activity type.
 
-    In a workflow a call schedules an activity task, waits, and gives its result. Anywhere else a call is the plain function.
+    In a workflow a call schedules an activity task, waits, and gives its result. Anywhere else a call is the plain function,
+    which for an ``async def`` gives a coroutine.
 
     Attributes:
         name, version: the registered type.
@@ -42,13 +68,22 @@ class Activity(Generic[P, R]):
         registration: keyword arguments of RegisterActivityType: the four default timeouts, as SWF's strings, and the task
             list and priority if it has its own.
         retry: when a workflow asks for it again after a failure; None: never.
+        worker_side: how a worker runs its body.
     """
 
-    def __init__(self, function: Callable[P, R], name: str, version: str, registration: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[P, Any],
+        name: str,
+        version: str,
+        registration: dict[str, Any],
+        worker_side: WorkerSide = WorkerSide(),
+    ) -> None:
         self.name = name
         self.version = version
         self.function = function
         self.registration = registration
+        self.worker_side = worker_side
         self.retry: RetryPolicy | None = None
         self._asked: dict[str, Any] = {}
         self._signature = inspect.signature(function)
@@ -62,7 +97,7 @@ class Activity(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Do it: in a workflow as an activity task, elsewhere right here."""
         if _fiber.current() is None:
-            return self.function(*args, **kwargs)
+            return self.function(*args, **kwargs)  # type: ignore[no-any-return] # R, or of an async def its coroutine
         return self.submit(*args, **kwargs).result()
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> InvocationFuture[R]:
@@ -112,9 +147,10 @@ class Activity(Generic[P, R]):
             priority: an int32, higher comes first; None: as it is.
 
         Raises:
-            ValueError: a timeout is not a duration.
+            ValueError: a timeout is not a duration; or ``heartbeat`` is shorter than the definition's, by which the worker
+                beats.
         """
-        copy = Activity(self.function, self.name, self.version, self.registration)
+        copy = Activity[P, R](self.function, self.name, self.version, self.registration, self.worker_side)
         copy.retry = self.retry if retry is None else retry
         given = {
             "start_to_close_timeout": duration(start_to_close, "start_to_close"),
@@ -124,6 +160,7 @@ class Activity(Generic[P, R]):
             "task_list": task_list,
             "task_priority": None if priority is None else str(priority),
         }
+        self._check_heartbeat(given["heartbeat_timeout"])
         copy._asked = {**self._asked, **{name: value for name, value in given.items() if value is not None}}
         return copy
 
@@ -142,6 +179,16 @@ class Activity(Generic[P, R]):
             SerializationException: the result cannot be sent.
             Exception: what the function raises.
         """
+        args, kwargs = self._unpack(input)
+        return self._encoded(self.function(*args, **kwargs))
+
+    async def execute_async(self, input: str | None) -> str:
+        """Do what ``execute`` does for a function that is an ``async def``, on the running loop."""
+        args, kwargs = self._unpack(input)
+        return self._encoded(await self.function(*args, **kwargs))
+
+    def _unpack(self, input: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the function's arguments from an activity task's input."""
         value = JSON.decode(input)
         parameters = self._signature.parameters
         if len(parameters) == 1 and input is not None:
@@ -154,11 +201,24 @@ class Activity(Generic[P, R]):
             bound = self._signature.bind(**value)
         else:
             raise TypeError(f"activity {self.name!r} takes an object of {list(parameters)} as input, not {value!r}")
-        result = self.function(*bound.args, **bound.kwargs)
+        return bound.args, bound.kwargs
+
+    def _encoded(self, result: Any) -> str:
+        """Return the text of a result, once the body has returned it."""
         task = performing.get()
         if task is not None and task.deferred:
             return "null"  # nobody sends it: it need not be JSON
         return JSON.encode(result, f"the result of activity {self.name!r}")
+
+    def _check_heartbeat(self, asked: str | None) -> None:
+        """Refuse a heartbeat timeout that a worker, which knows the definition alone, would let run out."""
+        side = self.worker_side
+        if asked and side.auto_heartbeat and side.heartbeat_s is not None and int(asked) < side.heartbeat_s:
+            raise ValueError(
+                f"a heartbeat timeout of {asked} s is shorter than the {side.heartbeat_s} s of the definition of "
+                f"{self.name!r}, which the worker's own heartbeats go by: give the definition the shortest, or "
+                f"auto_heartbeat=False"
+            )
 
     def _pack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arguments = self._signature.bind(*args, **kwargs).arguments
@@ -173,9 +233,6 @@ class ActivityDecorator:
     current = staticmethod(current_task)
     """Return the ``ActivityTask`` that the calling body works on; raises NotInActivityException outside a body."""
 
-    @overload
-    def __call__(self, name: Callable[P, R]) -> Activity[P, R]: ...
-    @overload
     def __call__(
         self,
         name: str | None = None,
@@ -188,20 +245,11 @@ class ActivityDecorator:
         retry: RetryPolicy | None = None,
         task_list: str | None = None,
         priority: int | None = None,
-    ) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
-    def __call__(
-        self,
-        name: Any = None,
-        version: str = "1.0",
-        *,
-        start_to_close: Duration = None,
-        schedule_to_start: Duration = None,
-        schedule_to_close: Duration = None,
-        heartbeat: Duration = None,
-        retry: RetryPolicy | None = None,
-        task_list: str | None = None,
-        priority: int | None = None,
-    ) -> Any:
+        executor: Executor | None = None,
+        auto_heartbeat: bool = True,
+        max_per_second: float | None = None,
+        retry_in_worker: RetryPolicy | None = None,
+    ) -> "Define":
         """
         Make a function an activity type.
 
@@ -209,37 +257,100 @@ class ActivityDecorator:
             name: the type's name; None: the function's.
             version: the type's version.
             start_to_close, schedule_to_start, schedule_to_close, heartbeat: the type's default timeouts, in seconds or as a
-                timedelta, rounded up; None: no such timeout (SWF's ``NONE``).
+                timedelta, rounded up; None: no such timeout (SWF's ``NONE``). At least one of ``start_to_close``,
+                ``schedule_to_close`` and ``heartbeat`` is needed: without, an execution waits for ever for a worker that died.
             retry: when a workflow asks for it again after a failure; None: never.
             task_list: the list its workers poll; None: that of whoever registers it.
             priority: an int32; higher comes first.
+            executor: where a worker runs the body: ``thread``; ``process``, one that can be killed and shares nothing, for a
+                function that a module holds by its name; ``async``, the worker's asyncio loop. None: ``async`` for an
+                ``async def``, else ``thread``.
+            auto_heartbeat: while the body runs the worker beats by itself, every third of ``heartbeat``: that timeout then tells
+                of dead workers, not of bodies that hang. False: only the body's own heartbeats count.
+            max_per_second: how many bodies of this type each worker begins in a second; None: no limit.
+            retry_in_worker: when the worker tries the body again by itself, before SWF hears of a failure; for short
+                pauses. None: never.
 
         Raises:
-            ValueError: a timeout is negative, not finite or over a year.
-            PyflowException: the function takes ``*args`` or ``**kwargs``.
+            ValueError: a timeout is negative, not finite or over a year; ``max_per_second`` is not over 0; no such executor.
+            PyflowException: no timeout would end a task whose worker died; the function takes ``*args`` or ``**kwargs``; it
+                does not fit its executor.
 
         Source:
             SWF API Reference, RegisterActivityType.
         """
+        if callable(name):
+            raise PyflowException(_without_timeouts(f"activity {getattr(name, '__name__', name)!r}"))
+        if max_per_second is not None and not max_per_second > 0:
+            raise ValueError(f"max_per_second must be over 0, not {max_per_second!r}")
         registration: dict[str, Any] = {
             "defaultTaskStartToCloseTimeout": duration(start_to_close, "start_to_close", default="NONE"),
             "defaultTaskScheduleToStartTimeout": duration(schedule_to_start, "schedule_to_start", default="NONE"),
             "defaultTaskScheduleToCloseTimeout": duration(schedule_to_close, "schedule_to_close", default="NONE"),
             "defaultTaskHeartbeatTimeout": duration(heartbeat, "heartbeat", default="NONE"),
         }
-
         if task_list is not None:
             registration["defaultTaskList"] = {"name": task_list}
         if priority is not None:
             registration["defaultTaskPriority"] = str(priority)
 
-        def define(function: Callable[P, R]) -> Activity[P, R]:
-            own_name = name if isinstance(name, str) else function.__name__
-            made = Activity(function, own_name, version, registration)
+        def define(function: Callable[..., Any]) -> Activity[..., Any]:
+            own_name = function.__name__ if name is None else name
+            side = WorkerSide(
+                executor=_executor_of(function, own_name, executor),
+                heartbeat_s=_seconds(registration["defaultTaskHeartbeatTimeout"]),
+                start_to_close_s=_seconds(registration["defaultTaskStartToCloseTimeout"]),
+                schedule_to_close_s=_seconds(registration["defaultTaskScheduleToCloseTimeout"]),
+                auto_heartbeat=auto_heartbeat,
+                max_per_second=max_per_second,
+                retry=retry_in_worker,
+            )
+            if side.heartbeat_s is None and side.start_to_close_s is None and side.schedule_to_close_s is None:
+                raise PyflowException(_without_timeouts(f"activity {own_name!r}"))
+            made = Activity[..., Any](function, own_name, version, registration, side)
             made.retry = retry
             return made
 
-        return define(name) if callable(name) else define
+        return define  # type: ignore[return-value] # mypy does not match a function with overloads
+
+
+class Define(Protocol):
+    """What ``@pyflow.activity(...)`` gives: it makes an activity of a function; of an ``async def`` by what it awaits to."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Activity[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Activity[P, R]: ...
+
+
+def _seconds(timeout: str) -> int | None:
+    return None if timeout == "NONE" else int(timeout)
+
+
+def _without_timeouts(who: str) -> str:
+    return (
+        f"{who} has no timeout that ends a task whose worker died, so its workflow would wait for ever. Say how long one "
+        f"attempt may take, @pyflow.activity(start_to_close=60); or its waiting and work together, schedule_to_close=...; or "
+        f"the longest time between signs of life, heartbeat=...; in seconds, up to a year (31,536,000)."
+    )
+
+
+def _executor_of(function: Callable[..., Any], name: str, asked: Executor | None) -> Executor:
+    """Return where the bodies of a function run; raises what is said of ``activity``."""
+    is_async = inspect.iscoroutinefunction(function)
+    if asked is None:
+        return "async" if is_async else "thread"
+    if asked not in get_args(Executor):
+        raise ValueError(f"executor must be one of {', '.join(map(repr, get_args(Executor)))}, not {asked!r}")
+    if is_async != (asked == "async"):
+        written = "an async def" if is_async else "a plain function"
+        raise PyflowException(f"activity {name!r} is {written}: executor={asked!r} does not run one")
+    if asked == "process" and not function.__qualname__.isidentifier():
+        raise PyflowException(
+            f"activity {name!r} is {function.__qualname__}: its process finds it by the name that its module gives it. "
+            f"Define it at the top of a module."
+        )
+    return asked
 
 
 activity: Final = ActivityDecorator()

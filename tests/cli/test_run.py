@@ -10,13 +10,13 @@ SHOP = """
 import time
 import pyflow
 
-@pyflow.activity
+@pyflow.activity(start_to_close=60)
 def price(item):
     if item == 'yacht':
         raise LookupError('no yachts')
     return len(item)
 
-@pyflow.activity
+@pyflow.activity(start_to_close=60)
 def dawdle():
     time.sleep(60)
 

@@ -174,7 +174,7 @@ def test_drift_fails_the_replay():
 def test_two_things_of_one_name_are_refused(flow):
     flow.use(add_one)
     with pytest.raises(pyflow.PyflowException, match="two things are both named 'add one'"):
-        flow.use(pyflow.activity("add one", "1.0")(lambda: None))
+        flow.use(pyflow.activity("add one", "1.0", start_to_close=60)(lambda: None))
     with pytest.raises(TypeError, match=r"use\(\) takes workflow classes"):
         flow.use(3)
 
