@@ -4,7 +4,7 @@ import pytest
 
 import pyflow
 from histories import short, task
-from pyflow.replay import replayer
+from pyflow.replay import replayer, response
 from pyflow.replay.tables import Kind
 
 FIRST = """
@@ -26,7 +26,8 @@ def square(number):
 class TestOpenItems:
     @pytest.fixture
     def small(self, monkeypatch):
-        monkeypatch.setattr(replayer, "OPEN_MAX", dict.fromkeys(replayer.OPEN_MAX, 3))
+        for kind in response.OPEN_MAX:
+            monkeypatch.setitem(response.OPEN_MAX, kind, 3)
         monkeypatch.setattr(replayer, "OPEN_MAX_LEAST", 3)
 
     def test_no_more_are_asked_for_than_may_be_open(self, small, deciders):
@@ -166,5 +167,5 @@ class TestThrottledCauses:
 
 
 def test_limits_are_those_of_swf():
-    assert replayer.OPEN_MAX == {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, Kind.TIMER: 990}
-    assert replayer.DECISIONS_MAX == 100
+    assert response.OPEN_MAX == {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, Kind.TIMER: 990}
+    assert response.DECISIONS_MAX == 100

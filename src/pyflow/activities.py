@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, get_args, overload
+from typing import Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from . import _fiber
 from .converter import JSON, duration
@@ -18,11 +18,9 @@ from .exceptions import NotInWorkflowException, PyflowException
 from .future import InvocationFuture
 from .replay.tables import Kind
 from .retry import Attempts, RetryPolicy
+from .runtime import Runtime
 from .swf import decisions as swf
 from .tasks import current_task, performing
-
-if TYPE_CHECKING:
-    from .run import Run
 
 __all__ = ["Activity", "Executor", "WorkerSide", "activity"]
 
@@ -115,7 +113,7 @@ class Activity(Generic[P, R]):
                 f"{self.name}.submit() schedules an activity task, which only workflow code can do; call {self.name}() to "
                 f"run the plain function"
             )
-        run: Run = fiber.owner._run  # noqa: SLF001 - the helper is the author's face of the run
+        run: Runtime = fiber.owner
         own_id = run.next_id("activity")
         value = self._pack(args, kwargs)
         text = None if value is None else JSON.encode(value, "the input of activity", self.name)

@@ -43,6 +43,10 @@ class Host(Protocol):
     is_of_2_0_0: bool
     is_unlike_2_0_0: bool
 
+    @property
+    def now(self) -> int:
+        """The id of the event that made the running code ready."""
+
     def enter(self) -> Any:
         """Raise NotInWorkflowException unless this run's own fiber is calling."""
 

@@ -17,7 +17,7 @@ from .closing import ContinueAsNew
 from .converter import JSON, duration
 from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException, WorkflowCanceledException
 from .future import Future, Wait, flatten, wait_for
-from .others import ChildHandle, ExternalWorkflow
+from .others import ChildHandle, ExternalWorkflow, WorkflowType
 from .replay.tables import Kind
 from .retry import Attempts, RetryPolicy
 from .scopes import Scope, Shield
@@ -25,8 +25,7 @@ from .swf import decisions as swf
 
 if TYPE_CHECKING:
     from .chance import Chance
-    from .run import Run
-    from .workflow import Workflow
+    from .runtime import Runtime
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,17 +38,17 @@ HISTORY_BUDGET = 20_000
 class Language:
     """The members of ``self.swf`` that 2.0.0 did not have."""
 
-    _run: Run
+    _run: Runtime
 
     # -- other executions ----------------------------------------------------------------------------------------------
 
-    def child(self, workflow: type[Workflow], input: Any = None, **options: Any) -> Any:
+    def child(self, workflow: WorkflowType, input: Any = None, **options: Any) -> Any:
         """Start a child workflow execution and wait for its result; see ``start_child``."""
         return self.start_child(workflow, input, **options).result()
 
     def start_child(
         self,
-        workflow: type[Workflow],
+        workflow: WorkflowType,
         input: Any = None,
         *,
         workflow_id: str | None = None,

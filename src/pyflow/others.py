@@ -6,17 +6,27 @@ RequestCancelExternalWorkflowExecutionDecisionAttributes.
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from .converter import JSON
 from .future import InvocationFuture
 from .replay.tables import Kind
+from .runtime import Runtime
 from .swf import decisions as swf
 
-if TYPE_CHECKING:
-    from .run import Run
-
 T = TypeVar("T")
+
+
+class WorkflowType(Protocol):
+    """What a parent needs of a child's class: only the name of its type."""
+
+    @property
+    def NAME(self) -> str | None:  # noqa: N802 - as authors write it
+        """The type's name."""
+
+    @property
+    def VERSION(self) -> str:  # noqa: N802 - as authors write it
+        """The type's version."""
 
 
 class ExternalWorkflow:
@@ -28,7 +38,7 @@ class ExternalWorkflow:
         run_id: which of its runs; None: the one that is open.
     """
 
-    def __init__(self, run: "Run", workflow_id: str, run_id: str | None = None) -> None:
+    def __init__(self, run: Runtime, workflow_id: str, run_id: str | None = None) -> None:
         self.workflow_id = workflow_id
         self.run_id = run_id
         self._run = run
@@ -97,7 +107,9 @@ class ChildHandle(InvocationFuture[T]):
         return signal_external(run, self.workflow_id, self.run_id, name, value)
 
 
-def signal_external(run: "Run", workflow_id: str, run_id: str | None, name: str, value: Any) -> InvocationFuture[None]:
+def signal_external(
+    run: Runtime, workflow_id: str, run_id: str | None, name: str, value: Any
+) -> InvocationFuture[None]:
     """Ask for a signal to another execution."""
     own_id = run.next_id("signal")
     decide = partial(

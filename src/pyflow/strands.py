@@ -10,11 +10,19 @@ and one that came second is raised at the next wait that suspends.
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 from ._fiber import Fiber, current, getcurrent
 from .exceptions import WorkflowCanceledException
 from .future import Wait
+from .replay.invocations import format_place
+
+
+class Owner(Protocol):
+    """Whose code runs in the fibers; it is what ``Fiber.owner`` is in each."""
+
+    def enter(self) -> Any:
+        """Raise unless the running fiber is calling."""
 
 
 class Strand:
@@ -75,7 +83,7 @@ class Strands:
     All strands of a run, and the loop that lets them go on.
 
     Args:
-        refuse: raises for a caller that is not the running code.
+        owner: what the code in the fibers finds; it refuses callers that are not the running code.
 
     Attributes:
         running: the fiber whose code is running; None between steps and while a recorded value is made.
@@ -85,12 +93,12 @@ class Strands:
         main: the strand of ``run`` itself, until that is over.
     """
 
-    def __init__(self, refuse: Callable[[], Any]) -> None:
+    def __init__(self, owner: Owner) -> None:
         self.running: Fiber | None = None
         self.current: Strand | None = None
         self.main: Strand | None = None
         self.now = 0
-        self._refuse = refuse
+        self._owner = owner
         self._all: dict[int, Strand] = {}
         self._started = 0
         self._queued = 0
@@ -102,11 +110,15 @@ class Strands:
     def __iter__(self) -> Iterator[Strand]:
         return iter(list(self._all.values()))
 
+    def where(self) -> str | None:
+        """Return ``file:line in function`` of where the main code is parked; None if it is not."""
+        return None if self.main is None else format_place(self.main.fiber.where())
+
     # -- what code does ------------------------------------------------------------------------------------------------
 
-    def start(self, function: Callable[[], None], owner: Any, event_id: int) -> Strand:
+    def start(self, function: Callable[[], None], event_id: int) -> Strand:
         """Queue a new strand; it is made ready by that event and never switched to from here."""
-        strand = Strand(self._started, function, owner)
+        strand = Strand(self._started, function, self._owner)
         if self._started == 0:
             self.main = strand
         self._all[strand.number] = strand
@@ -129,7 +141,7 @@ class Strands:
             NotInWorkflowException: the caller is not the running code.
         """
         if getcurrent() is not self.running:
-            self._refuse()
+            self._owner.enter()
         strand = self.current
         assert strand is not None
         if strand.interrupts:

@@ -22,7 +22,7 @@ from .swf import decisions as swf
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .run import Run
+    from .runtime import Runtime
 
 __all__ = ["Workflow", "WorkflowInvocationHelper"]
 
@@ -104,6 +104,23 @@ class Workflow:
         raise NotImplementedError(f"{type(self).__qualname__} has no run method")
 
 
+def register_options(workflow_class: type[Workflow]) -> dict[str, Any]:
+    """
+    Return the keyword arguments of RegisterWorkflowType that a class asks for, as SWF's strings.
+
+    The class is not initialised for it: its ``__init__`` may use the run that is not there yet.
+
+    Raises:
+        PyflowException: NAME or VERSION is missing.
+    """
+    if not (workflow_class.NAME and workflow_class.VERSION):
+        raise PyflowException(
+            f"{workflow_class.__qualname__} must set NAME and VERSION: they name its workflow type in SWF"
+        )
+    options = workflow_class.__new__(workflow_class).options
+    return {name: value if isinstance(value, (dict, str)) else str(value) for name, value in options.items()}
+
+
 class WorkflowInvocationHelper(Language):
     """What a run offers its code, as ``self.swf``."""
 
@@ -111,7 +128,7 @@ class WorkflowInvocationHelper(Language):
     CHILD_POLICY_REQUEST_CANCEL = "REQUEST_CANCEL"
     CHILD_POLICY_ABANDON = "ABANDON"
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Runtime) -> None:
         self._run = run
 
     @property

@@ -17,7 +17,7 @@ from pyflow.exceptions import PyflowException
 from pyflow.executions import start_workflow
 from pyflow.failures import read
 from pyflow.local import LocalSWF
-from pyflow.replay.parking import PARK
+from pyflow.replay.reserved import PARK
 from pyflow.swf.client import Client
 from pyflow.swf.events import attributes_of
 from pyflow.worker.activities import ActivityWorker

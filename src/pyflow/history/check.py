@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyflow.exceptions import NondeterminismException
-from pyflow.replay.replayer import Drift
+from pyflow.replay.drift import Drift
 from pyflow.run import Run
 from pyflow.workflow import Workflow
 

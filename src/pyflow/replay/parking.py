@@ -13,9 +13,9 @@ from pyflow.swf import decisions as swf
 from pyflow.swf.decisions import Decision
 from pyflow.swf.events import attributes_of
 
+from .reserved import PARK
 from .tables import ANSWERS
 
-PARK: Final = "pyflow.park."
 PAUSE_MAX_S: Final = 600
 
 

@@ -12,67 +12,23 @@ is due in. A cancel can become pointless after it was sent, before anyone knows 
 batch is over. And recorded values are read ahead, since code needs them at once.
 """
 
-import json
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final
 
-from pyflow.exceptions import DeciderException, HistoryException, NondeterminismException
+from pyflow.exceptions import HistoryException, NondeterminismException
 from pyflow.swf import decisions as swf
 from pyflow.swf.decisions import Decision
 from pyflow.swf.events import HistoryEvent
-from pyflow.swf.model import DECISION_ATTRIBUTES, EVENT_ATTRIBUTES
+from pyflow.swf.model import EVENT_ATTRIBUTES
 
+from .ahead import Ahead
 from .batches import Batch
-from .invocations import Invocation, Place, format_place
-from .parking import PARK
-from .tables import ANSWERS, CLOSES, DRIFTS, OUTCOMES, READ_AHEAD, REPEATING, TABLES, Kind, State
-
-RULES: Final = 1
-"""The number of the replay rules that this code writes (contract 0)."""
-
-RULES_PREFIX: Final = "pyflow rules "
-RESERVED: Final = "pyflow."
-MORE: Final = "pyflow.more."
-RETRY: Final = "pyflow.retry."
-PATCH: Final = "pyflow.patch."
-MATCHED: Final = (RETRY, PATCH)
-"""Reserved ids that code asks for, by way of the engine, and that are matched as any other."""
-
-DECISIONS_MAX: Final = 100
-"""Decisions in one response; AWS names no number, every framework for SWF keeps to this one."""
-
-RESPONSE_BYTES_MAX: Final = 900_000
-"""Of the 1 MB that a request may have with its headers."""
-
-OPEN_MAX: Final = {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, Kind.TIMER: 990}
-"""How many of a kind one execution may have open; of SWF's 1,000 timers a few are left for the engine's own."""
-
-OPEN_MAX_LEAST: Final = min(OPEN_MAX.values())
-
-_OutboxKey = tuple[Kind, str, bool]
-
-
-class Recorded(NamedTuple):
-    """
-    A recorded value, read ahead.
-
-    ``details`` is the marker's text. ``with_signal`` is true where 2.0.0 recorded it with a signal to itself: it then
-    settles where the marker stands, in the next batch.
-    """
-
-    details: str | None
-    with_signal: bool
-
-
-class Drift(NamedTuple):
-    """An input or duration that is not what history recorded: ``recorded`` and ``asked`` are texts or None."""
-
-    event_id: int
-    who: str
-    what: str
-    recorded: Any
-    asked: Any
-    where: Place | None
+from .drift import Drift, drifts_of
+from .invocations import Invocation, format_place
+from .reserved import MATCHED, MORE, PARK, RESERVED
+from .response import OPEN_MAX, OPEN_MAX_LEAST, Outbox, fitting, owed_decisions
+from .rules import names_rules
+from .tables import ANSWERS, CLOSES, OUTCOMES, TABLES, Kind, State
 
 
 class Replayer:
@@ -86,9 +42,7 @@ class Replayer:
     Attributes:
         batch: the number of the batch that was applied last, from 1.
         started_event_id, last_event_id: its DecisionTaskStarted, and the last event applied.
-        completed_up_to: the ``startedEventId`` of the last decision task known to be completed; 0 if none.
-        of_2_0_0_up_to: the same of the last one that was completed without a rules number, as 2.0.0 did it.
-        begun_by_2_0_0: the first response named no rules.
+        ahead: what has been read ahead of the history.
         cancel_requested: ``(event id, cause)`` of the first cancel request, or None.
         close_refused: why SWF refuses the closing decision, where no repetition can help; else None.
         signals: ``(event id, name, input)`` of those that came with the batch applied last.
@@ -101,9 +55,7 @@ class Replayer:
         self.batch = 0
         self.started_event_id = 0
         self.last_event_id = 0
-        self.completed_up_to = 0
-        self.of_2_0_0_up_to = 0
-        self.begun_by_2_0_0 = False
+        self.ahead = Ahead()
         self.cancel_requested: tuple[int, str | None] | None = None
         self.close_refused: str | None = None
         self.signals: list[tuple[int, str, str | None]] = []
@@ -112,12 +64,8 @@ class Replayer:
         self._locate = locate
         self._asked = 0
         self._has_returned = False
-        self._rules: int | None = None
-        self._outbox: dict[_OutboxKey, Invocation] = {}
+        self._outbox: Outbox = {}
         self._begun: dict[Kind, dict[int, Invocation]] = {kind: {} for kind in Kind}
-        self._recorded: dict[str, Recorded] = {}
-        self._retried: set[str] = set()
-        self._own_signals: set[str] = set()
         self._at_limit: set[Kind] = set()
         self._pointless: list[Invocation] = []
         self._withdrawn: dict[str, Invocation] = {}
@@ -162,42 +110,7 @@ class Replayer:
         invocation.owed_in = self.batch
         self._outbox[invocation.kind, match_id, True] = invocation
 
-    def recorded(self, name: str) -> Recorded | None:
-        """Return the recorded value of that name if the history given so far holds it anywhere."""
-        return self._recorded.get(name)
-
-    def was_retried(self, timer_id: str) -> bool:
-        """Tell whether the history given so far holds the timer of a further attempt."""
-        return timer_id in self._retried
-
     # -- what history does --------------------------------------------------------------------------------------------
-
-    def read_ahead(self, batches: list[Batch]) -> None:
-        """
-        Look through batches before any is applied: rules number, recorded values, what is already completed.
-
-        Raises:
-            DeciderException: the run's rules have a number that this pyflow does not know.
-        """
-        for batch in batches:
-            for _, event_type, _, attributes in batch.events:
-                if event_type not in READ_AHEAD:
-                    continue
-                if event_type == "DecisionTaskCompleted":
-                    if self._rules is None:
-                        self._rules = _rules_of(attributes)
-                        self.begun_by_2_0_0 = not names_rules(attributes)
-                    started = attributes["startedEventId"]
-                    self.completed_up_to = max(self.completed_up_to, started)  # more may have been read ahead before
-                    if not names_rules(attributes):
-                        self.of_2_0_0_up_to = max(self.of_2_0_0_up_to, started)
-                elif event_type == "MarkerRecorded":
-                    name = attributes["markerName"]
-                    self._recorded[name] = Recorded(attributes.get("details"), with_signal=False)
-                elif event_type == "SignalExternalWorkflowExecutionInitiated":
-                    self._note_own_signal(attributes["signalName"])
-                elif event_type == "TimerStarted" and attributes["timerId"].startswith(RETRY):
-                    self._retried.add(attributes["timerId"])
 
     def apply(self, batch: Batch) -> list[Invocation]:
         """
@@ -249,24 +162,11 @@ class Replayer:
         (``pyflow.more.N``) brings about. Of a kind that has as many open as an execution may have, what is more waits until
         one of them is over.
         """
-        owed = [_decision(key, invocation) for key, invocation in self._within_limits() if key[0] is not Kind.CLOSE]
-        close = self._outbox.get((Kind.CLOSE, "", False))
-        if close is not None:
-            owed.append(close.decide())
-        fitting = _fitting(owed)
-        if fitting == len(owed):
+        owed = owed_decisions(self._outbox, self._begun)
+        count = fitting(owed)
+        if count == len(owed):
             return owed
-        return [*owed[:fitting], swf.start_timer(f"{MORE}{self._more_count + 1}", "0")]
-
-    def _within_limits(self) -> Iterator[tuple[_OutboxKey, Invocation]]:
-        room = {kind: limit - len(self._begun[kind]) for kind, limit in OPEN_MAX.items()}
-        for key, invocation in self._outbox.items():
-            kind, _, cancels = key
-            if not cancels and kind in room:
-                room[kind] -= 1
-                if room[kind] < 0:
-                    continue
-            yield key, invocation
+        return [*owed[:count], swf.start_timer(f"{MORE}{self._more_count + 1}", "0")]
 
     # -- events, one kind each ----------------------------------------------------------------------------------------
 
@@ -284,7 +184,7 @@ class Replayer:
     def _on_signaled(self, event: HistoryEvent) -> None:
         event_id, _, _, attributes = event
         name = attributes["signalName"]
-        if name not in self._own_signals:
+        if name not in self.ahead.own_signals:
             self.signals.append((event_id, name, attributes.get("input")))
 
     def _on_child_started(self, event: HistoryEvent) -> None:
@@ -324,7 +224,7 @@ class Replayer:
         self._answered.append(invocation)
         state = invocation.step(event_type)
         if not invocation.is_plain or invocation.input != attributes.get("input"):
-            self._note_drift(invocation, event)
+            self.drifts += drifts_of(invocation, event)
         if state is _OPEN or state is _CANCELING:
             begun = self._begun[kind]
             begun[event_id] = invocation
@@ -359,7 +259,7 @@ class Replayer:
             assert invocation is not None
         self._answered.append(invocation)
         state = invocation.step(event_type)
-        self._note_drift(invocation, event)
+        self.drifts += drifts_of(invocation, event)
         invocation.settle(event, state)
         self._settled.append(invocation)
         if state is _FAILED:
@@ -498,30 +398,6 @@ class Replayer:
                 return False
         return True
 
-    def _note_drift(self, invocation: Invocation, event: HistoryEvent) -> None:
-        decision = invocation.decide()
-        asked_for = decision[DECISION_ATTRIBUTES[decision["decisionType"]]]
-        _, _, _, recorded = event
-        for what, asked in asked_for.items():
-            if what in DRIFTS and recorded.get(what) != asked:
-                self._note_difference(invocation, event, what, asked)
-        if "input" in recorded and "input" not in asked_for:
-            self._note_difference(invocation, event, "input", None)
-
-    def _note_difference(self, invocation: Invocation, event: HistoryEvent, what: str, asked: Any) -> None:
-        event_id, event_type, _, recorded = event
-        held = recorded.get(what)
-        if invocation.id.startswith(RETRY):
-            return  # a changed policy governs only the attempts to come
-        if event_type in REPEATING and not (what in _JSON and _same_json(asked, held)):
-            self.drifts.append(Drift(event_id, str(invocation), what, held, asked, invocation.where))
-
-    def _note_own_signal(self, signal_name: str) -> None:
-        name = signal_name.replace("invoke_once_signal", "invoke_once", 1)
-        if name != signal_name and name in self._recorded:
-            self._recorded[name] = self._recorded[name]._replace(with_signal=True)
-            self._own_signals.add(signal_name)
-
     def _match_id(self, invocation: Invocation) -> str:
         """Children are matched without the run's prefix, which 2.0.0 did not write."""
         return invocation.id.removeprefix(self.child_prefix) if invocation.kind is _CHILD else invocation.id
@@ -550,8 +426,6 @@ _CHILD, _CLOSE = Kind.CHILD, Kind.CLOSE
 _OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
 _CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
 
-_JSON = frozenset({"input", "result"})
-
 _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
     **dict.fromkeys(EVENT_ATTRIBUTES, Replayer._on_fact),
     **{
@@ -569,55 +443,6 @@ _HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
     "ChildWorkflowExecutionStarted": Replayer._on_child_started,
     "DecisionTaskCompleted": Replayer._on_completed,
 }
-
-
-def execution_context(text: str = "") -> str:
-    """Return the execution context of a response: the rules number first, then what is for people."""
-    return f"{RULES_PREFIX}{RULES}\n{text}" if text else f"{RULES_PREFIX}{RULES}"
-
-
-def names_rules(completed: dict[str, Any]) -> bool:
-    """Tell from the attributes of a DecisionTaskCompleted whether its response named its rules; 2.0.0's did not."""
-    context: str | None = completed.get("executionContext")
-    return context is not None and context.startswith(RULES_PREFIX)
-
-
-def _rules_of(completed: dict[str, Any]) -> int:
-    if not names_rules(completed):
-        return RULES
-    number = completed["executionContext"][len(RULES_PREFIX) :].split("\n", 1)[0].strip()
-    if number != str(RULES):
-        raise DeciderException(
-            f"this run is decided by replay rules {number}; this pyflow knows rules {RULES}. "
-            f"Let a worker with the pyflow that started the run decide it."
-        )
-    return RULES
-
-
-def _decision(key: _OutboxKey, invocation: Invocation) -> Decision:
-    if not key[2]:
-        return invocation.decide()
-    return swf.cancel_timer(invocation.id) if key[0] is Kind.TIMER else swf.request_cancel_activity_task(invocation.id)
-
-
-def _fitting(owed: list[Decision]) -> int:
-    """Tell how many of the decisions fit into one response, leaving room for the timer that brings the next."""
-    count = len(owed) if len(owed) <= DECISIONS_MAX else DECISIONS_MAX - 1
-    if count <= RESPONSE_BYTES_MAX // 40_000:
-        return count
-    room = RESPONSE_BYTES_MAX
-    for fitting, decision in enumerate(owed[:count]):
-        room -= len(json.dumps(decision))
-        if room < 0:
-            return fitting
-    return count
-
-
-def _same_json(one: str | None, other: str | None) -> bool:
-    try:
-        return bool(json.loads(one or "null") == json.loads(other or "null"))
-    except ValueError:
-        return False
 
 
 def _describe(event: HistoryEvent, match_id: str, name: Any) -> str:

@@ -21,12 +21,12 @@ from pyflow.exceptions import (
     ServiceFault,
 )
 from pyflow.replay.parking import parking
-from pyflow.replay.replayer import execution_context
-from pyflow.run import Run, register_options
+from pyflow.replay.rules import execution_context
+from pyflow.run import Run
 from pyflow.swf.client import Client, create_client
 from pyflow.swf.decisions import Decision
 from pyflow.swf.faults import Verdict, judge
-from pyflow.workflow import Workflow
+from pyflow.workflow import Workflow, register_options
 
 from .polling import Poller, backoff_max_s, poll_decision_task
 from .registration import WORKFLOW_TYPES, register_types

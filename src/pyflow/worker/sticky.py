@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from pyflow.replay.replayer import names_rules
+from pyflow.replay.rules import names_rules
 from pyflow.run import Run
 
 

@@ -1,0 +1,44 @@
+"""Where the code of a run is blocked, and on what: the text for people in the execution context."""
+
+import json
+from typing import Any, Final
+
+from .converter import cut
+from .future import Wait
+from .replay.invocations import format_place
+from .strands import Strands
+
+CONTEXT_MAX: Final = 2_048
+"""Characters of it, unless told otherwise; SWF takes 32,768."""
+
+
+def blocked(strands: Strands, status: Any) -> str:
+    """
+    Return the author's status, and for each parked fiber its places, innermost first, and what it waits for.
+
+    No source file is read: what tells is the code that is loaded.
+    """
+    lines: list[str] = []
+    if status is not None:
+        lines.append(f"status {json.dumps(status, default=repr)}")
+    for strand in strands:
+        if strand.wait is not None:
+            who = f"f{strand.number} " if strand.number else ""
+            innermost, *outer = [format_place(place) for place in strand.fiber.stack()] or ["pyflow"]
+            lines += [f"{who}waiting at {innermost}", f"  for {_told(strand.wait)}"]
+            lines += [f"  called at {place}" for place in outer]
+        if sum(map(len, lines)) > CONTEXT_MAX:
+            break  # the rest would be cut off: a thousand fibers are not looked at for nothing
+    return cut("\n".join(lines), CONTEXT_MAX)
+
+
+def _told(wait: Wait) -> str:
+    """Say what a wait is for."""
+    if wait.what is None:
+        return "something"
+    if isinstance(wait.what, str):
+        return wait.what
+    futures = wait.what if isinstance(wait.what, list) else [wait.what]
+    open_ones = [str(getattr(future, "invocation", None) or future._who()) for future in futures if not future.done]  # noqa: SLF001 - for people
+    more = f" and {len(open_ones) - 5} more" if len(open_ones) > 5 else ""
+    return ", ".join(open_ones[:5]) + more

@@ -1,0 +1,71 @@
+"""What of the decisions that are owed goes into one response: SWF's limits on it, and on what may be open at once."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pyflow.swf import decisions as swf
+from pyflow.swf.decisions import Decision
+
+from .invocations import Invocation
+from .tables import Kind
+
+DECISIONS_MAX: Final = 100
+"""Decisions in one response; AWS names no number, every framework for SWF keeps to this one."""
+
+RESPONSE_BYTES_MAX: Final = 900_000
+"""Of the 1 MB that a request may have with its headers."""
+
+OPEN_MAX: Final = {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, Kind.TIMER: 990}
+"""How many of a kind one execution may have open; of SWF's 1,000 timers a few are left for the engine's own."""
+
+OPEN_MAX_LEAST: Final = min(OPEN_MAX.values())
+
+OutboxKey = tuple[Kind, str, bool]
+"""What an owed decision is found by: kind, matched id, and whether it is a cancel."""
+
+Outbox = dict[OutboxKey, Invocation]
+
+
+def owed_decisions(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> list[Decision]:
+    """
+    Return what is owed, in the order it was asked for, a closing decision last.
+
+    Of a kind that has as many open as an execution may have, what is more waits until one of them is over.
+    """
+    within_limits = _within_limits(outbox, begun)
+    owed = [_decision(key, invocation) for key, invocation in within_limits if key[0] is not Kind.CLOSE]
+    close = outbox.get((Kind.CLOSE, "", False))
+    if close is not None:
+        owed.append(close.decide())
+    return owed
+
+
+def fitting(owed: list[Decision]) -> int:
+    """Tell how many of the decisions fit into one response, leaving room for the timer that brings the next."""
+    count = len(owed) if len(owed) <= DECISIONS_MAX else DECISIONS_MAX - 1
+    if count <= RESPONSE_BYTES_MAX // 40_000:
+        return count
+    room = RESPONSE_BYTES_MAX
+    for fits, decision in enumerate(owed[:count]):
+        room -= len(json.dumps(decision))
+        if room < 0:
+            return fits
+    return count
+
+
+def _within_limits(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> Iterator[tuple[OutboxKey, Invocation]]:
+    room = {kind: limit - len(begun[kind]) for kind, limit in OPEN_MAX.items()}
+    for key, invocation in outbox.items():
+        kind, _, cancels = key
+        if not cancels and kind in room:
+            room[kind] -= 1
+            if room[kind] < 0:
+                continue
+        yield key, invocation
+
+
+def _decision(key: OutboxKey, invocation: Invocation) -> Decision:
+    if not key[2]:
+        return invocation.decide()
+    return swf.cancel_timer(invocation.id) if key[0] is Kind.TIMER else swf.request_cancel_activity_task(invocation.id)

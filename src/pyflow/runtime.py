@@ -1,0 +1,287 @@
+"""
+What the code of a run stands on: what it asks for, its ids, its waits, its time and its chance.
+
+``self.swf``, futures, scopes and activities all come here; ``run.py`` moves it along.
+"""
+
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from ._fiber import caller, current, getcurrent
+from .chance import Chance
+from .converter import duration
+from .exceptions import NotInWorkflowException, WorkflowCanceledException
+from .future import Future, InvocationFuture, Wait
+from .replay.ahead import Recorded
+from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation
+from .replay.replayer import Replayer
+from .replay.reserved import PATCH
+from .replay.tables import Kind, State
+from .scopes import Scope
+from .signals import Inbox
+from .spawned import SpawnedFuture
+from .strands import Strand, Strands
+from .swf import decisions as swf
+from .swf.decisions import Decision
+
+T = TypeVar("T")
+
+PATCH_ID_MAX: Final = 243
+"""Characters of a patch's name: SWF takes 256 for a marker's, and ours begins with ``pyflow.patch.``."""
+
+
+class Runtime:
+    """
+    A run as its own code sees it.
+
+    Args:
+        workflow_class: the author's class.
+        workflow_id, run_id: the execution.
+        legacy_child_ids: name children as 2.0.0 did, ``child_workflowN`` alone, which collides between runs.
+
+    Attributes:
+        replayer, strands: what history holds against what code asked for; the fibers.
+        time: the time of the batch, as the history gives it.
+        batch: the number of the batch applied last.
+        settled_count: how many futures have settled so far.
+        is_replaying: code runs over a batch that an earlier decision task has completed.
+        is_of_2_0_0: code runs over a batch that pyflow 2.0.0 has decided.
+        is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
+        returned: ``run`` has returned or raised; no code runs any more.
+        status: what the author says of the run.
+        inbox: the signals that no handler takes.
+    """
+
+    def __init__(self, workflow_class: type[Any], workflow_id: str, run_id: str, *, legacy_child_ids: bool) -> None:
+        self.workflow_class = workflow_class
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        self.time: datetime | float = 0.0
+        self.batch = 0
+        self.settled_count = 0
+        self.is_replaying = False
+        self.is_of_2_0_0 = False
+        self.is_unlike_2_0_0 = False
+        self.returned = False
+        self.status: Any = None
+        self.inbox = Inbox()
+        self.strands = Strands(self)
+        self.replayer = Replayer(run_id, locate=self.strands.where)
+        self.park, self.wake = self.strands.park, self.strands.wake
+        self.park_to_look = self.strands.park_to_look
+        self._legacy_child_ids = legacy_child_ids
+        self._patches: dict[str, bool] = {}
+
+    # -- what it knows -------------------------------------------------------------------------------------------------
+
+    @property
+    def started(self) -> dict[str, Any]:
+        """The attributes of WorkflowExecutionStarted."""
+        return self.replayer.started
+
+    @property
+    def last_event_id(self) -> int:
+        """The last event that was applied; 0 before the first."""
+        return self.replayer.last_event_id
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether history, as far as it is applied, holds a cancel request."""
+        return self.replayer.cancel_requested is not None
+
+    def seconds(self) -> float:
+        """Return the time of the batch in seconds since the epoch."""
+        return self.time.timestamp() if isinstance(self.time, datetime) else self.time
+
+    @property
+    def now(self) -> int:
+        """The id of the event that made the running code ready."""
+        return self.strands.now
+
+    # -- what code asks ------------------------------------------------------------------------------------------------
+
+    def enter(self) -> Strand:
+        """
+        Check that this run's own code is calling, before anything is asked or awaited.
+
+        Returns:
+            The strand that is calling.
+
+        Raises:
+            NotInWorkflowException: it is not.
+        """
+        strands = self.strands
+        if getcurrent() is strands.running:
+            return strands.current  # type: ignore[return-value] # they are set together
+        strands.refuse_if_closing()
+        fiber = current()
+        if fiber is not None and strands.current is not None and fiber is strands.current.fiber:
+            raise NotInWorkflowException(
+                "a function given to invoke_once or wait_until may ask nothing of pyflow: the one is not called again on "
+                "replay, the other is called between steps of the code"
+            )
+        raise NotInWorkflowException(
+            f"this belongs to run {self.run_id} of {self.workflow_class.__qualname__}, and only the code of its run method can "
+            f"use it: not another thread, an activity, a signal handler of the process, a finalizer or another run"
+        )
+
+    def next_id(self, kind: str) -> str:
+        """Return the next id of a kind (contract 3)."""
+        strand = self.enter()
+        counters = strand.counters
+        counters[kind] = number = counters.get(kind, 0) + 1
+        return f"{strand.prefix}{kind}{number}"
+
+    def next_child_id(self) -> str:
+        """Return the next child's workflow id (contract 3)."""
+        own_id = self.next_id("child_workflow")
+        return own_id if self._legacy_child_ids else self.replayer.child_prefix + own_id
+
+    def invoke(
+        self,
+        kind: Kind,
+        id: str,
+        name: Any,
+        decide: Callable[[], Decision],
+        input: str | None = None,
+        is_plain: bool = False,
+        *,
+        future_class: type[InvocationFuture[Any]] = InvocationFuture,
+    ) -> InvocationFuture[Any]:
+        """Ask for something and give its future; see ``Invocation`` for what it is made of."""
+        where = caller(sys._getframe(2))  # noqa: SLF001 - CPython's own name for it
+        invocation = Invocation(kind, id, name, decide, where, input, is_plain)
+        invocation.future = future = future_class(self, invocation)
+        self.replayer.ask(invocation)
+        strand = self.strands.current
+        if strand is not None and strand.scopes:
+            strand.scopes[-1].add(future)
+        return future
+
+    def start_timeout(self, seconds: float | timedelta) -> InvocationFuture[None]:
+        """Start the timer of a wait's or a scope's timeout."""
+        own_id = self.next_id("timeout")
+        seconds_text = duration(seconds, "a timeout")
+        if seconds_text is None:
+            raise ValueError("a timeout needs a number of seconds or a timedelta, not None")
+        return self.invoke(Kind.TIMER, own_id, None, partial(swf.start_timer, own_id, seconds_text))
+
+    def recorded(self, name: str) -> Recorded | None:
+        """Return a recorded value if the history given so far holds it anywhere."""
+        return self.replayer.ahead.recorded.get(name)
+
+    def settle_now(self, future: Future[Any], result: str | None, *, value: Any = None) -> None:
+        """Settle a future whose result code has made itself, after the events of the batch (contract 4)."""
+        if isinstance(future, InvocationFuture):
+            future.invocation.future = None
+        future._value = value  # noqa: SLF001 - a run settles
+        future._settle(State.SUCCEEDED, result, None, self.strands.now)  # noqa: SLF001 - a run settles
+
+    def cancel_timer(self, future: InvocationFuture[Any]) -> None:
+        """Take back a timer that the engine no longer needs."""
+        self.strands.refuse_if_closing()
+        self.replayer.cancel(future.invocation, optional=True)
+
+    def cancel(self, future: Future[Any], *, wait: bool, event_id: int | None = None) -> None:
+        """
+        Cancel what a future stands for.
+
+        Args:
+            future: not done.
+            wait: leave it to the other side to settle it, where it can.
+            event_id: what brought this about; None: what made the running code ready.
+        """
+        at = self.strands.now if event_id is None else event_id
+        acknowledged = False
+        if isinstance(future, SpawnedFuture):
+            future.scope.cancel_at(at)
+            acknowledged = True
+        elif isinstance(future, InvocationFuture):
+            acknowledged = self._cancel_invocation(future)
+        if wait and acknowledged:
+            return
+        if isinstance(future, InvocationFuture):
+            future.invocation.future = None
+        future._settle(State.CANCELED, None, Failure("canceled by the workflow"), at)  # noqa: SLF001 - a run settles
+
+    def _cancel_invocation(self, future: InvocationFuture[Any]) -> bool:
+        """Ask for the cancel that SWF has for the kind; tell whether an acknowledgement will come."""
+        attempts, future.attempts = future.attempts, None  # however this one ends, no other follows
+        if attempts is not None and attempts.pause is not None:
+            attempts.pause.future = None
+            self.replayer.cancel(attempts.pause, optional=True)
+            return False
+        invocation = future.invocation
+        invocation.retries = LAMBDA_RETRIES_MAX
+        if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
+            own_id = self._own_control("cancel")
+            decide = partial(
+                swf.request_cancel_external_workflow_execution,
+                invocation.id,
+                run_id=invocation.child_run_id,
+                control=own_id,
+            )
+            self.replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, decide, invocation.where))
+            return True
+        self.replayer.cancel(invocation, optional=False)
+        return invocation.state in {State.CANCELING, State.CANCEL_REQUESTED} and invocation.kind is not Kind.TIMER
+
+    def _own_control(self, kind: str) -> str:
+        """Return the next id of a kind, for what a scope cancels too, where no code is running."""
+        strand = self.strands.current or self.strands.main
+        assert strand is not None
+        strand.counters[kind] = number = strand.counters.get(kind, 0) + 1
+        return f"{strand.prefix}{kind}{number}"
+
+    def interrupt(self, strand: Strand, event_id: int, error: WorkflowCanceledException) -> None:
+        """Raise something in a strand: at its wait, or at the next one that suspends."""
+        self.strands.interrupt(strand, event_id, error)
+
+    def spawn(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[T]:
+        """Queue a function as a further fiber of this run; nothing switches (contract 7)."""
+        spawner = self.enter()
+        future: SpawnedFuture[T] = SpawnedFuture(self, Scope(self, None))
+        future.strand = self.strands.start(partial(future.run, function, args, kwargs), self.now)
+        future.scope.hold(future.strand)
+        if spawner.scopes:
+            spawner.scopes[-1].add(future)
+        return future
+
+    def outside(self, function: Callable[[], T]) -> T:
+        """Call something that may ask nothing of this run."""
+        result: T = self.strands.outside(function)
+        return result
+
+    def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:
+        """Suspend the calling fiber until a predicate holds, or the wait is woken; raises what the predicate raised."""
+        self.strands.park_until(wait, predicate)
+        if wait.error is not None:
+            raise wait.error
+
+    def patched(self, patch_id: str, *, deprecated: bool = False) -> bool:
+        """Tell whether this run takes the way of a patch, and record that it does; see ``self.swf.patched``."""
+        self.enter()
+        if not 1 <= len(patch_id) <= PATCH_ID_MAX:
+            raise ValueError(f"the name of a patch has 1 to {PATCH_ID_MAX} characters, not {len(patch_id)}")
+        known = self._patches.get(patch_id)
+        if known is not None:
+            return known
+        name = f"{PATCH}{patch_id}"
+        in_history = self.recorded(name) is not None
+        takes_it = deprecated or in_history or not self.is_replaying
+        if in_history or (takes_it and not deprecated):
+            where = caller(sys._getframe(2))  # noqa: SLF001 - as in invoke
+            self.replayer.ask(Invocation(Kind.MARKER, name, None, partial(swf.record_marker, name), where))
+        self._patches[patch_id] = takes_it
+        return takes_it
+
+    def chance(self) -> Chance:
+        """Return the calling fiber's stream of draws (contract 5)."""
+        strand = self.enter()
+        if strand.chance is None:
+            strand.chance = Chance(self.run_id, str(strand.number))
+        chance: Chance = strand.chance
+        return chance
