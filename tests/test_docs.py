@@ -1,5 +1,6 @@
 """What the pages in docs show is run here as it stands there, and they leave no public name out."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -12,19 +13,24 @@ from pyflow import exceptions
 
 DOCS = Path(__file__).parents[1] / "docs"
 WORKFLOWS = (DOCS / "workflows.md").read_text()
+RUNNABLE = ["workflows.md", "logging.md"]
+"""Pages of which each block of Python is a test."""
+
 BLOCKS = [
-    (re.findall(r"^## (.*)$", WORKFLOWS[: found.start()], re.MULTILINE)[-1], found[1])
-    for found in re.finditer(r"^```python\n(.*?)^```$", WORKFLOWS, re.MULTILINE | re.DOTALL)
+    (f"{page}, {re.findall(r'^#+ (.*)$', text[: found.start()], re.MULTILINE)[-1]}", found[1])
+    for page in RUNNABLE
+    for text in [(DOCS / page).read_text()]
+    for found in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 ]
 
 
 @pytest.mark.parametrize(("section", "code"), BLOCKS, ids=[section for section, _ in BLOCKS])
-def test_each_block_is_a_test_that_passes(section, code, flow, monkeypatch):
-    module = ModuleType("block_of_docs_workflows")
+def test_each_block_is_a_test_that_passes(section, code, request, monkeypatch):
+    module = ModuleType("block_of_docs")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(code, f"docs/workflows.md, {section}", "exec"), vars(module))
+    exec(compile(code, f"docs/{section}", "exec"), vars(module))
     (test,) = [value for name, value in vars(module).items() if name.startswith("test_")]
-    test(flow)
+    test(*[request.getfixturevalue(name) for name in inspect.signature(test).parameters])
 
 
 def named_in(text: str) -> set[str]:

@@ -29,6 +29,12 @@ RESULTS = {
     "children": {"painted": ["hall blue", "kitchen white"], "again": "hall white"},
     "continue_as_new": {"total": 36, "runs": 3},
     "patches": ["rye", "wheat, sliced"],
+    "logging_workflow": [
+        "order-7 - begun",
+        "order-7 activity1 charging 5",
+        "order-7 activity1.2 charging 5",
+        "order-7 - paid, an hour later",
+    ],
 }
 
 

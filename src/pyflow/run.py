@@ -15,6 +15,7 @@ from .blocked import blocked
 from .closing import closing_decision
 from .exceptions import HistoryException, PyflowException, WorkflowCanceledException
 from .failures import format_traceback
+from .logs import Logs
 from .replay.batches import Batch, split
 from .replay.drift import Drift
 from .replay.invocations import Invocation, format_place
@@ -45,6 +46,7 @@ class Run:
         workflow_class: the author's class.
         workflow_id, run_id: the execution.
         legacy_child_ids: name children as 2.0.0 did, ``child_workflowN`` alone, which collides between runs.
+        logs: when log lines of the code are heard.
 
     Attributes:
         runtime: the run as its code sees it.
@@ -52,13 +54,19 @@ class Run:
     """
 
     def __init__(
-        self, workflow_class: type[Workflow], workflow_id: str, run_id: str, *, legacy_child_ids: bool = False
+        self,
+        workflow_class: type[Workflow],
+        workflow_id: str,
+        run_id: str,
+        *,
+        legacy_child_ids: bool = False,
+        logs: Logs = "live",
     ) -> None:
         self.workflow_class = workflow_class
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.workflow: Workflow | None = None
-        self.runtime = Runtime(workflow_class, workflow_id, run_id, legacy_child_ids=legacy_child_ids)
+        self.runtime = Runtime(workflow_class, workflow_id, run_id, legacy_child_ids=legacy_child_ids, logs=logs)
         self._replayer = self.runtime.replayer
         self._strands = self.runtime.strands
         self._handlers = handlers_of(workflow_class)

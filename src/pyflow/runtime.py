@@ -15,6 +15,7 @@ from .chance import Chance
 from .converter import duration
 from .exceptions import NotInWorkflowException, WorkflowCanceledException
 from .future import Future, InvocationFuture, Wait
+from .logs import Logs
 from .replay.ahead import Recorded
 from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation
 from .replay.replayer import Replayer
@@ -41,6 +42,7 @@ class Runtime:
         workflow_class: the author's class.
         workflow_id, run_id: the execution.
         legacy_child_ids: name children as 2.0.0 did, ``child_workflowN`` alone, which collides between runs.
+        logs: when log lines of the code are heard.
 
     Attributes:
         replayer, strands: what history holds against what code asked for; the fibers.
@@ -50,12 +52,15 @@ class Runtime:
         is_replaying: code runs over a batch that an earlier decision task has completed.
         is_of_2_0_0: code runs over a batch that pyflow 2.0.0 has decided.
         is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
+        is_free: what is called may do what the code itself may not: a recorded value is made, or a log line handled.
         returned: ``run`` has returned or raised; no code runs any more.
         status: what the author says of the run.
         inbox: the signals that no handler takes.
     """
 
-    def __init__(self, workflow_class: type[Any], workflow_id: str, run_id: str, *, legacy_child_ids: bool) -> None:
+    def __init__(
+        self, workflow_class: type[Any], workflow_id: str, run_id: str, *, legacy_child_ids: bool, logs: Logs
+    ) -> None:
         self.workflow_class = workflow_class
         self.workflow_id = workflow_id
         self.run_id = run_id
@@ -65,6 +70,8 @@ class Runtime:
         self.is_replaying = False
         self.is_of_2_0_0 = False
         self.is_unlike_2_0_0 = False
+        self.is_free = False
+        self.logs = logs
         self.returned = False
         self.status: Any = None
         self.inbox = Inbox()
@@ -254,6 +261,14 @@ class Runtime:
         """Call something that may ask nothing of this run."""
         result: T = self.strands.outside(function)
         return result
+
+    def freely(self, function: Callable[..., T], *args: Any) -> T:
+        """Call something in the running fiber that may do what the code itself may not."""
+        was_free, self.is_free = self.is_free, True
+        try:
+            return function(*args)
+        finally:
+            self.is_free = was_free
 
     def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:
         """Suspend the calling fiber until a predicate holds, or the wait is woken; raises what the predicate raised."""

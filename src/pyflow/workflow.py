@@ -309,7 +309,7 @@ class WorkflowInvocationHelper(Language):
         signal_id = self._run.next_id("invoke_once_signal")
         recorded = self._run.recorded(own_id)
         details = (
-            self._run.outside(lambda: _record(callable, args, kwargs))
+            self._run.outside(lambda: self._run.freely(_record, callable, args, kwargs))
             if recorded is None
             else recorded.details or "null"
         )

@@ -46,6 +46,7 @@ class Part(NamedTuple):
 @click.option("--task-list", required=True, help="The task list to poll, for decisions and for activities.")
 @click.option("--endpoint-url", metavar="URL", help="A local service; left out: what boto3 is configured for, AWS.")
 @click.option("--identity", help="Recorded with each task that it takes.  [default: host:pid]")
+@click.option("--log-replays", is_flag=True, help="Let log lines of workflows be heard also when code is replayed.")
 @click.option("--only", type=click.Choice(["deciders", "activities"]), help="Leave the other kind to another worker.")
 def worker(
     files: tuple[str, ...],
@@ -54,6 +55,7 @@ def worker(
     endpoint_url: str | None,
     identity: str | None,
     only: str | None,
+    log_replays: bool,
 ) -> None:
     """
     Run the workflows and activities found in FILE.py...
@@ -77,7 +79,7 @@ def worker(
     requests = stop_requests()
     try:
         client = create_client(endpoint_url)
-        parts = _parts(workflows, activities, domain, task_list, identity, client)
+        parts = _parts(workflows, activities, domain, task_list, identity, client, log_replays=log_replays)
         _register(parts, domain, client)
     except ServiceFault as fault:
         raise Refusal(_explain(fault, domain, client)) from fault
@@ -105,10 +107,12 @@ def _parts(
     task_list: str,
     identity: str,
     client: Client,
+    *,
+    log_replays: bool,
 ) -> list[Part]:
     parts = []
     if workflows:
-        decider = Decider(workflows, domain, task_list, identity, client)
+        decider = Decider(workflows, domain, task_list, identity, client, log_replays=log_replays)
         parts.append(
             Part(
                 "decider",

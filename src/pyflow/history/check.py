@@ -66,7 +66,7 @@ def check(workflow_class: type[Workflow], workflow_id: str, run_id: str, events:
 
 
 def _run(workflow_class: type[Workflow], workflow_id: str, run_id: str, events: Sequence[Event]) -> Run:
-    run = Run(workflow_class, workflow_id, run_id)
+    run = Run(workflow_class, workflow_id, run_id, logs="never")
     run.read_ahead(events)
     return run
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Semaphore
 from typing import Any, Final
 
+from pyflow import logs
 from pyflow.activities import Activity
 from pyflow.converter import DATA_MAX, REASON_MAX, sendable
 from pyflow.exceptions import ActivityCanceledException, PyflowException, ServiceFault
@@ -51,6 +52,7 @@ class ActivityWorker:
         *,
         concurrency: int = CONCURRENCY,
     ) -> None:
+        logs.install()
         self._activities: dict[tuple[str, str], Activity[..., Any]] = {}
         for activity in activities:
             if self._activities.setdefault((activity.name, activity.version), activity) is not activity:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
+from pyflow import logs
 from pyflow.exceptions import (
     DeciderException,
     HistoryException,
@@ -64,6 +65,7 @@ class Decider:
         client: see ``pyflow.swf.client``; None makes one by boto3's conventions.
         runs_kept: how many live runs each thread keeps between tasks; 0 replays each task from its history.
         legacy_child_ids: name children as 2.0.0 did, which collides between runs.
+        log_replays: let the code's log lines be heard also while it replays what an earlier task has completed.
 
     Raises:
         PyflowException: two classes have the same NAME and VERSION, or one lacks them.
@@ -79,13 +81,16 @@ class Decider:
         *,
         runs_kept: int = RUNS_KEPT,
         legacy_child_ids: bool = False,
+        log_replays: bool = False,
     ) -> None:
+        logs.install()
         self._classes = _by_type(workflow_classes)
         self._domain = domain
         self._task_list = task_list
         self._identity = identity or f"{socket.gethostname()}:{os.getpid()}"
         self._given_client = client
         self._legacy_child_ids = legacy_child_ids
+        self._logs: logs.Logs = "always" if log_replays else "live"
         self._runs_kept = runs_kept
         self._of_thread = threading.local()
         self._stopping = threading.Event()
@@ -214,7 +219,13 @@ class Decider:
     def _replay(
         self, workflow_class: type[Workflow], execution: dict[str, str], events: list[dict[str, Any]], until: int
     ) -> Run:
-        run = Run(workflow_class, execution["workflowId"], execution["runId"], legacy_child_ids=self._legacy_child_ids)
+        run = Run(
+            workflow_class,
+            execution["workflowId"],
+            execution["runId"],
+            legacy_child_ids=self._legacy_child_ids,
+            logs=self._logs,
+        )
         try:
             run.advance(events, until)
         except BaseException:
