@@ -113,7 +113,7 @@ def test_something_new_refuses_it(flow: Driver) -> None:
     assert flow.last(run_id, "ContinueAsNewWorkflowExecutionFailed")["cause"] == "UNHANDLED_DECISION"
 
 
-def test_timers_end_and_children_stay(flow: Driver) -> None:
+def test_timers_end_and_children_stay(flow: Driver, clock: VirtualClock) -> None:
     run_id = flow.start()
     flow.decide(child(), decisions.start_timer("t", "5"))
     while (task := flow.decision_task())["workflowExecution"]["workflowId"] != "w":
@@ -121,7 +121,8 @@ def test_timers_end_and_children_stay(flow: Driver) -> None:
     flow.respond(task, decisions.continue_as_new_workflow_execution())
     kid = flow.last(run_id, "ChildWorkflowExecutionStarted")["workflowExecution"]["runId"]
     assert flow.describe(kid, "kid")["executionInfo"]["executionStatus"] == "OPEN"
-    assert flow.describe(run_id)["openCounts"]["openTimers"] == 0
+    clock.advance(10)
+    assert flow.history(run_id)[-1] == "WorkflowExecutionContinuedAsNew"
     flow.client.terminate_workflow_execution(domain="d", workflowId="kid")
     assert flow.history(next_run(flow, run_id))[-1] == "DecisionTaskScheduled"
 

@@ -1,6 +1,8 @@
 """Starting and describing executions, and reading their histories."""
 
-from local_driver import WORKFLOW, Driver, activity
+import pytest
+
+from local_driver import WORKFLOW, Driver, activity, child
 from local_driver import fault_of as fault
 from pyflow.local import VirtualClock
 from pyflow.swf import decisions
@@ -79,6 +81,27 @@ def test_what_is_open_is_counted(flow: Driver) -> None:
         "openActivityTasks": 2,
         "openDecisionTasks": 1,
         "openTimers": 1,
+        "openChildWorkflowExecutions": 1,
+        "openLambdaFunctions": 0,
+    }
+
+
+@pytest.mark.parametrize("how", ["terminated", "completed"])
+def test_a_close_leaves_the_counts_as_they_stood(flow: Driver, how: str) -> None:
+    run_id = flow.start()
+    kid = child("k", task_list="kids")
+    flow.decide(
+        activity("a"), activity("b"), decisions.start_timer("t", "9"), decisions.start_timer("u", "9"), kid, kid
+    )
+    flow.client.respond_activity_task_completed(taskToken=flow.activity_task()["taskToken"])
+    if how == "terminated":
+        flow.client.terminate_workflow_execution(domain="d", workflowId="w", childPolicy="ABANDON")
+    else:
+        flow.decide(decisions.cancel_timer("u"), decisions.complete_workflow_execution())
+    assert flow.describe(run_id)["openCounts"] == {
+        "openActivityTasks": 1,
+        "openDecisionTasks": 1 if how == "terminated" else 0,
+        "openTimers": 2 if how == "terminated" else 1,
         "openChildWorkflowExecutions": 1,
         "openLambdaFunctions": 0,
     }

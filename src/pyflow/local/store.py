@@ -8,7 +8,7 @@ group of them in one transaction. A task that is scheduled, handed out and close
 import ctypes
 import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -304,6 +304,12 @@ class Store:
             (run, first, last),
         )
         return list(map(Event._make, found))
+
+    def count_events(self, run: int) -> Counter[str]:
+        """Return how many events of each type a run has."""
+        return Counter(
+            dict(self._connection.execute("SELECT type, COUNT(*) FROM events WHERE run = ? GROUP BY type", (run,)))
+        )
 
     def latest_activity_at(self, run: int) -> int | None:
         """Return the time of the last event of any activity task of a run."""

@@ -1,6 +1,6 @@
 """Executions: start, tell, stop, describe, and their histories."""
 
-from typing import Any
+from typing import Any, Final
 
 from pyflow.local import faults
 from pyflow.local.calls import Context
@@ -12,6 +12,34 @@ from pyflow.local.state import Execution
 
 Request = dict[str, Any]
 Reply = dict[str, Any]
+
+SPANS: Final = {
+    "openActivityTasks": (
+        "ActivityTaskScheduled",
+        "ActivityTaskCompleted",
+        "ActivityTaskFailed",
+        "ActivityTaskTimedOut",
+        "ActivityTaskCanceled",
+    ),
+    "openDecisionTasks": ("DecisionTaskScheduled", "DecisionTaskCompleted", "DecisionTaskTimedOut"),
+    "openTimers": ("TimerStarted", "TimerFired", "TimerCanceled"),
+    "openChildWorkflowExecutions": (
+        "ChildWorkflowExecutionStarted",
+        "ChildWorkflowExecutionCompleted",
+        "ChildWorkflowExecutionFailed",
+        "ChildWorkflowExecutionCanceled",
+        "ChildWorkflowExecutionTimedOut",
+        "ChildWorkflowExecutionTerminated",
+    ),
+    "openLambdaFunctions": (
+        "LambdaFunctionScheduled",
+        "LambdaFunctionCompleted",
+        "LambdaFunctionFailed",
+        "LambdaFunctionTimedOut",
+        "StartLambdaFunctionFailed",
+    ),
+}
+"""For each count of what is open, the event that opens one and those that end one."""
 
 
 def start_workflow_execution(engine: Engine, request: Request, context: Context) -> Reply:
@@ -83,15 +111,9 @@ def describe_workflow_execution(engine: Engine, request: Request, context: Conte
                 {"taskPriority": execution.priority, "lambdaRole": execution.lambda_role}, "taskPriority", "lambdaRole"
             ),
         },
-        "openCounts": {
-            "openActivityTasks": len(execution.activities),
-            "openDecisionTasks": 1 if execution.scheduled or execution.started else 0,
-            "openTimers": len(execution.timers),
-            "openChildWorkflowExecutions": len(execution.children),
-            "openLambdaFunctions": len(execution.lambdas),
-        },
     }
     engine.store.flush()
+    reply["openCounts"] = _open_counts(engine, execution)
     latest = engine.store.latest_activity_at(execution.run)
     if latest is not None:
         reply["latestActivityTaskTimestamp"] = latest / 1000
@@ -124,6 +146,27 @@ def get_workflow_execution_history(engine: Engine, request: Request, context: Co
     if more:
         reply["nextPageToken"] = seal_page(engine.tokens, "history", context.at, execution.run, following, backwards)
     return reply
+
+
+def _open_counts(engine: Engine, execution: Execution) -> dict[str, int]:
+    """
+    Count what is open.
+
+    A close leaves the counts as they stood (seen in captured traffic), though nothing of it can be answered any more: so a closed
+    execution's are what its history opened and did not end.
+    """
+    if execution.open:
+        return {
+            "openActivityTasks": len(execution.activities),
+            "openDecisionTasks": 1 if execution.scheduled or execution.started else 0,
+            "openTimers": len(execution.timers),
+            "openChildWorkflowExecutions": len(execution.children),
+            "openLambdaFunctions": len(execution.lambdas),
+        }
+    happened = engine.store.count_events(execution.run)
+    counts = {name: happened[opens] - sum(happened[end] for end in ends) for name, (opens, *ends) in SPANS.items()}
+    counts["openDecisionTasks"] = min(1, counts["openDecisionTasks"])
+    return counts
 
 
 def execution_info(execution: Execution) -> Reply:
