@@ -1,13 +1,15 @@
 """The virtual clock that leaps over times when nothing happens, and what keeps it from leaping."""
 
+import socket
 import threading
 import time
 from typing import Self
 
 import pytest
 
-from local_driver import Driver, activity
+from local_driver import DOORS, Driver, activity, opened
 from pyflow.local import LocalSWF, SystemClock, VirtualClock
+from pyflow.local.mishaps import Delay
 from pyflow.swf import decisions
 
 YEAR_S = 31_536_000
@@ -103,6 +105,49 @@ def test_a_task_that_may_be_polled_for_soon_is_waited_for(skipping: Driver) -> N
     task = skipping.decision_task()
     assert task["events"][-1]["eventTimestamp"] == task["events"][0]["eventTimestamp"]
     assert len(skipping.history(run_id)) == 3
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_leap_while_a_request_is_under_way(door: str) -> None:
+    clock = VirtualClock(start_s=0, skip=True)
+    with LocalSWF(clock=clock, poll_wait_s=0.0) as swf, opened(swf, door) as client:
+        flow = Driver(swf.direct())
+        begun = threading.Event()
+
+        def delayed(action: str, _: dict) -> Delay | None:
+            if action != "ListDomains":
+                return None
+            begun.set()
+            return Delay(0.5)
+
+        swf.plan_mishaps(delayed)
+        asking = threading.Thread(target=lambda: client.list_domains(registrationStatus="DEPRECATED"))
+        asking.start()
+        begun.wait()
+        flow.start()
+        flow.decide(decisions.start_timer("t", "600"))
+        time.sleep(0.05)
+        assert clock.now_ms() == 0
+        asking.join()
+        while clock.now_ms() < 600_000:
+            time.sleep(0.001)
+
+
+def test_no_leap_while_half_a_request_has_come() -> None:
+    clock = VirtualClock(start_s=0, skip=True)
+    with LocalSWF(clock=clock, poll_wait_s=0.0) as swf, swf.serve() as server:
+        flow = Driver(swf.direct())
+        with socket.create_connection(("127.0.0.1", server.port)) as half:
+            half.sendall(f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: 2\r\n\r\n{{".encode())
+            while not swf._service._requests:
+                time.sleep(0.001)
+            flow.start()
+            flow.decide(decisions.start_timer("t", "600"))
+            time.sleep(0.05)
+            assert clock.now_ms() == 0
+            half.sendall(b"}")
+            while clock.now_ms() < 600_000:
+                time.sleep(0.001)
 
 
 def test_no_leap_while_held() -> None:

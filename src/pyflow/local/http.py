@@ -112,6 +112,10 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        with self._service.busy():
+            await self._meet_request(scope, receive, send)
+
+    async def _meet_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         kept = False
         try:
@@ -132,8 +136,7 @@ class Application:
             log.exception("a request could not be answered")
             fault = ServiceFault("InternalFailure", "The service failed on this request", status=500)
             status, body = fault.status, wire.render_fault(fault)
-        with self._service.busy():
-            await self._send(send, status, body, headers, kept=kept and status < 500 and status != 413)
+        await self._send(send, status, body, headers, kept=kept and status < 500 and status != 413)
 
     def release_polls(self) -> None:
         """Answer what waits for a task with nothing; called from any thread."""
@@ -169,12 +172,11 @@ class Application:
     ) -> tuple[int, bytes] | None:
         """Return status and body, or None where nobody is there to read them."""
         try:
-            with self._service.busy():
-                wire.check_size(int(headers.get(b"content-length", b"0")))
-                body = await _read_body(receive)
-                if body is None:
-                    return None
-                request = wire.parse(body)
+            wire.check_size(int(headers.get(b"content-length", b"0")))
+            body = await _read_body(receive)
+            if body is None:
+                return None
+            request = wire.parse(body)
             region = wire.region_of(headers.get(b"authorization", b"").decode("latin-1"))
             ask = partial(self._carry_out, action, request, region, receive, connection)
             call = await _meet(self._service.plan(action, request), ask, connection)
@@ -192,9 +194,8 @@ class Application:
         self, action: str, request: dict[str, Any], region: str, receive: Receive, connection: Connection
     ) -> HttpCall | None:
         """Hand a request to the service; return its answered call, or None where the client went meanwhile."""
-        with self._service.busy():
-            call = HttpCall(api.prepare(self._service.engine, action, request), region, connection)
-            self._service.submit(call)
+        call = HttpCall(api.prepare(self._service.engine, action, request), region, connection)
+        self._service.submit(call)
         if action not in POLLS:
             await call.wait()
         elif not await self._wait_for_task(call, receive, connection):
@@ -210,7 +211,8 @@ class Application:
             connection.on_further_request()
         self._calls.add(call)
         try:
-            return await call.wait_or(receive())
+            with self._service.waiting():
+                return await call.wait_or(receive())
         finally:
             self._calls.discard(call)
             connection.on_further_request = None

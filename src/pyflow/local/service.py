@@ -120,7 +120,8 @@ class Service:
         if isinstance(mishap, Drop):
             raise NoAnswer("ConnectionClosedError")
         if isinstance(mishap, Delay):
-            time.sleep(mishap.seconds)
+            with self.busy():
+                time.sleep(mishap.seconds)
         if isinstance(mishap, Lose):
             with suppress(ServiceFault):
                 self.run(api.prepare(self.engine, action, request), region)
@@ -140,14 +141,27 @@ class Service:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Let the clock not leap within a ``with`` block: a door is reading a request or sending a reply."""
-        with self._gate:
-            self._requests += 1
+        """Let the clock not leap within a ``with`` block: a door has a request from its first byte to its answer's last."""
+        self._count_request(1)
         try:
             yield
         finally:
-            with self._gate:
-                self._requests -= 1
+            self._count_request(-1)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let the clock leap after all, within ``busy``: the request is a poll that waits for a task."""
+        self._count_request(-1)
+        try:
+            yield
+        finally:
+            self._count_request(1)
+
+    def _count_request(self, change: int) -> None:
+        with self._gate:
+            self._requests += change
+            if not self._requests and self._clock.skips and not self._closing:
+                self._inbox.put(None)
 
     @property
     def skips(self) -> bool:
