@@ -26,6 +26,7 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -c 'from pyflow.replay.machine import page; print(page(), end="")' > docs/state-machines.md
+	$(BIN)/python -m pyflow.local.catalogue docs/local-service.md
 
 model: $(READY)
 	$(BIN)/python src/pyflow/swf/generate.py

@@ -1,16 +1,18 @@
 """
 What the service does of SWF, item by item: every action, fault, decision, event and cause of the model.
 
-``docs/local-service.md`` holds it as tables (``python -m pyflow.local.catalogue docs/local-service.md`` writes them; a test
-compares). How sure a thing is: **D** documented by AWS, **C** seen in captured traffic of the real service, **M** taken over
-by others from the real service, **I** inferred, and chosen here.
+``docs/local-service.md`` holds it as tables (``make docs`` writes them; a test compares). How sure a thing is: **D**
+documented by AWS, **C** seen in captured traffic of the real service, **M** taken over by others from the real service,
+**I** inferred, and chosen here.
 """
 
 import sys
 from pathlib import Path
 from typing import Final
 
-from pyflow.swf.model import DECISION_ATTRIBUTES, EVENT_ATTRIBUTES, OPERATIONS
+from pyflow.swf.model import DECISION_ATTRIBUTES, EVENT_ATTRIBUTES, OPERATIONS, SHAPES
+
+from .rules.decisions import REFUSED
 
 ACTIONS: Final = {
     "CountClosedWorkflowExecutions": ("exact; never truncated", "AWS counts approximately", "D"),
@@ -56,9 +58,9 @@ ACTIONS: Final = {
     "StartWorkflowExecution": ("one open run of a workflow id", "", "D"),
     "TagResource": ("of domains; up to 50", "", "D"),
     "TerminateWorkflowExecution": ("at once, with the child policy", "", "D"),
-    "UndeprecateActivityType": ("", "", "D"),
+    "UndeprecateActivityType": ("tasks of it may be scheduled again", "", "D"),
     "UndeprecateDomain": ("the types that it deprecated stay so", "", "I"),
-    "UndeprecateWorkflowType": ("", "", "D"),
+    "UndeprecateWorkflowType": ("executions of it may start again", "", "D"),
     "UntagResource": ("a key that is not there is no fault", "", "M"),
 }
 """Action: what it does here, where it differs from AWS, how sure."""
@@ -66,62 +68,134 @@ ACTIONS: Final = {
 FAULTS: Final = {
     "UnknownResourceFault": (
         "a domain, type, execution or task is not there, not open where it has to be, past retention; or a token is spent",
-        "M (texts)",
+        "AWS may answer a well-formed token that it does not know late, with a 500",
+        "D; texts M",
     ),
     "DomainAlreadyExistsFault": (
         "registering a name that is or was registered; undeprecating a registered domain",
-        "D",
+        "",
+        "D; text M",
     ),
-    "DomainDeprecatedFault": ("deprecating twice; starting or registering in a deprecated domain", "D; the latter I"),
-    "TypeAlreadyExistsFault": ("registering what is or was registered; undeprecating a registered type", "D"),
-    "TypeDeprecatedFault": ("deprecating twice; starting an execution of a deprecated type", "D"),
-    "TypeNotDeprecatedFault": ("deleting a type that is registered", "D"),
-    "WorkflowExecutionAlreadyStartedFault": ("the workflow id has an open run", "D; text M"),
-    "DefaultUndefinedFault": ("neither the request nor the type gives a setting; the text names it", "M"),
+    "DomainDeprecatedFault": (
+        "deprecating twice; starting or registering in a deprecated domain",
+        "",
+        "D; the latter I",
+    ),
+    "TypeAlreadyExistsFault": (
+        "registering what is or was registered; undeprecating a registered type",
+        "",
+        "D; text M",
+    ),
+    "TypeDeprecatedFault": ("deprecating twice; starting an execution of a deprecated type", "", "D; text M"),
+    "TypeNotDeprecatedFault": ("deleting a type that is registered", "", "D; text I"),
+    "WorkflowExecutionAlreadyStartedFault": ("the workflow id has an open run", "the text may differ", "D; text M"),
+    "DefaultUndefinedFault": (
+        "neither the request nor the type gives a setting; the text names the first that is missing",
+        "",
+        "D; text and order M",
+    ),
     "LimitExceededFault": (
-        "100 domains, 10,000 types of a kind in a domain, 100,000 open executions in a domain, 1,000 polls at a list",
+        "100 domains, 10,000 types of a kind and 100,000 open executions in a domain, 1,000 polls at a list; never for tags",
+        "most of AWS's figures are raised on request; it does not say when the actions on tags give it",
+        "D; texts I",
+    ),
+    "TooManyTagsFault": ("over 50 tags on a domain", "", "D"),
+    "OperationNotPermittedFault": ("never: access is not controlled here", "IAM", "D"),
+}
+"""Fault of the model: how it arises here, where AWS differs, how sure."""
+
+ERRORS: Final = {
+    "ValidationException": (
+        "400: a request breaks the model or the API reference's text; a token is not one; filters do not go together",
+        "",
+        "M (texts)",
+    ),
+    "SerializationException": (
+        "400, 411 or 415: the body is no JSON object, a member has the wrong type, half a surrogate pair, another content type",
+        "",
+        "M; namespace I",
+    ),
+    "UnknownOperationException": ("400: no action of SWF; 404: another path", "", "I"),
+    "RequestEntityTooLargeException": (
+        "413: a body over 1 MB; 431: over 64 headers",
+        "the class may differ",
+        "D; class I",
+    ),
+    "ThrottlingException": ("400: with `aws_throttles`, beyond AWS's rate; or planned", "AWS: always", "D"),
+    "UnrecognizedClientException": (
+        "403: the service has a token and the request is not signed with it",
+        "AWS checks signatures",
         "D",
     ),
-    "TooManyTagsFault": ("over 50 tags on a domain", "D"),
-    "OperationNotPermittedFault": ("never: access is not controlled here", "D"),
+    "AccessDeniedException": ("403, 405 or 421: what a web page could send", "AWS: IAM", "I"),
+    "RequestExpired": ("408: the body did not come within 30 s", "AWS: an old signature", "I"),
+    "InternalFailure": ("500: the disk is full or fails, or a bug of ours; nothing was applied", "", "M"),
+    "ServiceUnavailable": ("503: the service is closing; or planned. Too many connections: 503 in plain text", "", "D"),
 }
-"""Fault: how it arises here, how sure."""
+"""Error that the model does not name: with which status and when it arises here, where AWS differs, how sure."""
+
+_LATER_ON_AWS: Final = "AWS delivers a little later"
 
 DECISIONS: Final = {
-    "ScheduleActivityTask": "the event has the effective timeouts, list and priority (I)",
-    "RequestCancelActivityTask": "a task that nobody has is canceled at once (D)",
-    "CompleteWorkflowExecution": "",
-    "FailWorkflowExecution": "",
-    "CancelWorkflowExecution": "also where nobody asked for it (M)",
-    "ContinueAsNewWorkflowExecution": "nothing passes but the names; a child stays its parent's child (D; the latter I)",
-    "RecordMarker": "",
-    "StartTimer": "0 seconds fire right behind the answer (C)",
-    "CancelTimer": "",
-    "SignalExternalWorkflowExecution": "delivered with the answer; also to itself (I)",
-    "RequestCancelExternalWorkflowExecution": "delivered with the answer; also to itself (I)",
-    "StartChildWorkflowExecution": "started with the answer (I)",
-    "ScheduleLambdaFunction": "a Python function in this process, or one at a Lambda endpoint",
+    "ScheduleActivityTask": (
+        "the event has the effective timeouts, list and priority; an open id is taken, a closed one is free",
+        "",
+        "D; effective values I",
+    ),
+    "RequestCancelActivityTask": (
+        "a task that nobody has is canceled at once; of one that runs, its worker is told",
+        "",
+        "D",
+    ),
+    "CompleteWorkflowExecution": ("open activities, timers and children do not hinder it", "", "D, C"),
+    "FailWorkflowExecution": ("as CompleteWorkflowExecution", "", "D"),
+    "CancelWorkflowExecution": ("as CompleteWorkflowExecution; also where nobody asked for it", "", "D, C; unasked M"),
+    "ContinueAsNewWorkflowExecution": (
+        "nothing passes but the names: settings are the decision's, else the type's; a child stays its parent's child",
+        "",
+        "D; the child I",
+    ),
+    "RecordMarker": ("a name may be used again", "", "C"),
+    "StartTimer": ("0 seconds fire right behind the answer", "AWS fires it some 12 to 120 ms later", "C"),
+    "CancelTimer": ("calls no decider", "", "C"),
+    "SignalExternalWorkflowExecution": ("delivered with the answer; also to itself", _LATER_ON_AWS, "D; itself I"),
+    "RequestCancelExternalWorkflowExecution": (
+        "delivered with the answer; also to itself",
+        _LATER_ON_AWS,
+        "D; itself I",
+    ),
+    "StartChildWorkflowExecution": ("started with the answer", "AWS starts it some 40 to 100 ms later", "D, C"),
+    "ScheduleLambdaFunction": (
+        "a Python function in this process, or one at a Lambda endpoint; 1 to 900 s, 900 if left out",
+        "AWS always has a role to assume; here only `require_lambda_role` asks for one",
+        "D",
+    ),
 }
-"""Decision: what is to be known of it."""
+"""Decision: what it does here, where it differs from AWS, how sure."""
 
-_NEVER: Final = "never by itself: access is not controlled here; can be planned (`plan_refusals`)"
-_NO_RATE: Final = "never by itself: AWS publishes no rate; can be planned (`plan_refusals`)"
-_RATE: Final = "with `aws_throttles`, beyond AWS's rate"
-_NEW: Final = "something that the decider has not seen has happened: a decision task is scheduled"
-_OPEN: Final = "1,000 are open in the execution"
-_DEFAULT: Final = "neither the decision nor the type gives it"
-_TYPE: Final = {
-    "DOES_NOT_EXIST": "the type is not registered",
-    "DEPRECATED": "the type is deprecated",
-}
+_NEVER: Final = ("never by itself: access is not controlled here; can be planned (`plan_refusals`)", "IAM", "D")
+_NO_RATE: Final = (
+    "never by itself; can be planned (`plan_refusals`)",
+    "AWS has a rate, and does not publish it",
+    "D",
+)
+_RATE: Final = ("with `aws_throttles`, beyond AWS's rate; or planned", "AWS: always", "D")
+_OPEN: Final = ("1,000 are open in the execution", "raised on request", "D")
+_DEFAULT: Final = ("neither the decision nor the type gives it", "", "D; order M")
+_GONE: Final = ("the type is not registered", "", "D")
+_DEPRECATED: Final = ("the type is deprecated", "", "D")
 
 CAUSES: Final = {
     "OPERATION_NOT_PERMITTED": _NEVER,
-    "UNHANDLED_DECISION": _NEW,
-    "ACTIVITY_TYPE_DEPRECATED": _TYPE["DEPRECATED"],
-    "ACTIVITY_TYPE_DOES_NOT_EXIST": _TYPE["DOES_NOT_EXIST"],
-    "ACTIVITY_ID_ALREADY_IN_USE": "an open activity task has the id",
-    "ACTIVITY_ID_UNKNOWN": "no open activity task has the id",
+    "UNHANDLED_DECISION": (
+        "something that the decider has not seen has happened: a decision task is scheduled",
+        "",
+        "D, C; a failure earlier in the same answer does not count: I",
+    ),
+    "ACTIVITY_TYPE_DEPRECATED": _DEPRECATED,
+    "ACTIVITY_TYPE_DOES_NOT_EXIST": _GONE,
+    "ACTIVITY_ID_ALREADY_IN_USE": ("an open activity task has the id", "", "D, C"),
+    "ACTIVITY_ID_UNKNOWN": ("no open activity task has the id", "", "D"),
     "OPEN_ACTIVITIES_LIMIT_EXCEEDED": _OPEN,
     "ACTIVITY_CREATION_RATE_EXCEEDED": _RATE,
     "DEFAULT_SCHEDULE_TO_CLOSE_TIMEOUT_UNDEFINED": _DEFAULT,
@@ -132,33 +206,58 @@ CAUSES: Final = {
     "DEFAULT_EXECUTION_START_TO_CLOSE_TIMEOUT_UNDEFINED": _DEFAULT,
     "DEFAULT_TASK_START_TO_CLOSE_TIMEOUT_UNDEFINED": _DEFAULT,
     "DEFAULT_CHILD_POLICY_UNDEFINED": _DEFAULT,
-    "TIMER_ID_ALREADY_IN_USE": "an open timer has the id",
-    "TIMER_ID_UNKNOWN": "no open timer has the id",
+    "TIMER_ID_ALREADY_IN_USE": ("an open timer has the id", "", "D"),
+    "TIMER_ID_UNKNOWN": ("no open timer has the id", "", "D"),
     "OPEN_TIMERS_LIMIT_EXCEEDED": _OPEN,
     "TIMER_CREATION_RATE_EXCEEDED": _RATE,
-    "WORKFLOW_TYPE_DEPRECATED": _TYPE["DEPRECATED"],
-    "WORKFLOW_TYPE_DOES_NOT_EXIST": _TYPE["DOES_NOT_EXIST"],
-    "WORKFLOW_ALREADY_RUNNING": "an open run has the workflow id; told behind the initiated event",
+    "WORKFLOW_TYPE_DEPRECATED": _DEPRECATED,
+    "WORKFLOW_TYPE_DOES_NOT_EXIST": _GONE,
+    "WORKFLOW_ALREADY_RUNNING": (
+        "an open run has the workflow id; told behind the initiated event",
+        "",
+        "D; decisionTaskCompletedEventId 0: I",
+    ),
     "OPEN_CHILDREN_LIMIT_EXCEEDED": _OPEN,
-    "OPEN_WORKFLOWS_LIMIT_EXCEEDED": "100,000 executions are open in the domain",
+    "OPEN_WORKFLOWS_LIMIT_EXCEEDED": ("100,000 executions are open in the domain", "raised on request", "D"),
     "CHILD_CREATION_RATE_EXCEEDED": _RATE,
     "CONTINUE_AS_NEW_WORKFLOW_EXECUTION_RATE_EXCEEDED": _NO_RATE,
-    "UNKNOWN_EXTERNAL_WORKFLOW_EXECUTION": "no open run has the workflow id, or the run asked for is not open",
+    "UNKNOWN_EXTERNAL_WORKFLOW_EXECUTION": (
+        "no open run has the workflow id, or the run asked for is not open",
+        "",
+        "D",
+    ),
     "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED": _RATE,
     "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED": _RATE,
-    "ID_ALREADY_IN_USE": "an open Lambda task has the id",
-    "OPEN_LAMBDA_FUNCTIONS_LIMIT_EXCEEDED": "1,000 are open in the execution (the number is our choice)",
+    "ID_ALREADY_IN_USE": ("an open Lambda task has the id", "", "D"),
+    "OPEN_LAMBDA_FUNCTIONS_LIMIT_EXCEEDED": (
+        "1,000 are open in the execution",
+        "AWS does not publish the number",
+        "D; number I",
+    ),
     "LAMBDA_FUNCTION_CREATION_RATE_EXCEEDED": _NO_RATE,
-    "LAMBDA_SERVICE_NOT_AVAILABLE_IN_REGION": "never by itself: the service is its own region; can be planned",
-    "ASSUME_ROLE_FAILED": "with `require_lambda_role`, where neither execution nor type has a role",
-    "CHILD_POLICY_APPLIED": "the parent was terminated or timed out",
-    "EVENT_LIMIT_EXCEEDED": "the history has reached 25,000 events; what reaches it stands before the end",
-    "OPERATOR_INITIATED": "TerminateWorkflowExecution",
+    "LAMBDA_SERVICE_NOT_AVAILABLE_IN_REGION": (
+        "never by itself: the service is its own region; can be planned",
+        "regions without Lambda",
+        "D",
+    ),
+    "ASSUME_ROLE_FAILED": (
+        "with `require_lambda_role`, where neither execution nor type has a role",
+        "AWS: also where the role cannot be assumed",
+        "D; for a missing role I",
+    ),
+    "CHILD_POLICY_APPLIED": ("the parent was terminated or timed out", "", "D"),
+    "EVENT_LIMIT_EXCEEDED": (
+        "the history has reached 25,000 events; what reaches it stands before the end",
+        "AWS's cut is not exact: 25,044 was seen",
+        "D",
+    ),
+    "OPERATOR_INITIATED": ("TerminateWorkflowExecution", "", "D, M"),
 }
-"""Cause: how it arises here."""
+"""Cause: how it arises here, where AWS differs, how sure."""
 
 _DECIDED: Final = "the decision"
 _WORKER: Final = "the worker's answer"
+_ANSWER: Final = "right behind the answer that asked for it"
 
 EVENTS: Final = {
     "WorkflowExecutionStarted": ("StartWorkflowExecution, a parent's decision, or continue-as-new", "D, C"),
@@ -199,18 +298,18 @@ EVENTS: Final = {
     "CancelTimerFailed": ("the decision, refused", "D"),
     "StartChildWorkflowExecutionInitiated": (_DECIDED, "C"),
     "StartChildWorkflowExecutionFailed": ("the decision, refused at once, or later where the workflow id runs", "D"),
-    "ChildWorkflowExecutionStarted": ("with the answer", "C"),
+    "ChildWorkflowExecutionStarted": ("right behind the answer that started the child", "C"),
     "ChildWorkflowExecutionCompleted": ("the child closed", "D, C"),
     "ChildWorkflowExecutionFailed": ("the child closed", "D"),
     "ChildWorkflowExecutionTimedOut": ("the child's time is over", "D"),
     "ChildWorkflowExecutionCanceled": ("the child closed", "D"),
     "ChildWorkflowExecutionTerminated": ("somebody terminated the child", "D"),
     "SignalExternalWorkflowExecutionInitiated": (_DECIDED, "D"),
-    "SignalExternalWorkflowExecutionFailed": ("with the answer", "D"),
-    "ExternalWorkflowExecutionSignaled": ("with the answer", "D"),
+    "SignalExternalWorkflowExecutionFailed": (_ANSWER, "D"),
+    "ExternalWorkflowExecutionSignaled": (_ANSWER, "D"),
     "RequestCancelExternalWorkflowExecutionInitiated": (_DECIDED, "D"),
-    "RequestCancelExternalWorkflowExecutionFailed": ("with the answer", "D"),
-    "ExternalWorkflowExecutionCancelRequested": ("with the answer", "D"),
+    "RequestCancelExternalWorkflowExecutionFailed": (_ANSWER, "D"),
+    "ExternalWorkflowExecutionCancelRequested": (_ANSWER, "D"),
     "LambdaFunctionScheduled": (_DECIDED, "D"),
     "LambdaFunctionStarted": ("a thread is free for it; durable before it runs", "D"),
     "LambdaFunctionCompleted": ("the function returned", "D"),
@@ -221,23 +320,44 @@ EVENTS: Final = {
 }
 """Event: how it arises here, how sure."""
 
-BEGIN: Final = "<!-- The tables below are written by: python -m pyflow.local.catalogue docs/local-service.md -->"
+EVENT_SHAPES: Final = {event: SHAPES["HistoryEvent"]["members"][member] for event, member in EVENT_ATTRIBUTES.items()}
+"""Event: the model's shape of its attributes."""
+
+BEGIN: Final = "<!-- The tables below are written by make docs, from pyflow/local/catalogue.py -->"
 
 
 def tables() -> str:
     """Return all of it as Markdown."""
+    told = ("here", "AWS differs", "sure")
     parts = [
-        _table("Actions", ("action", "here", "AWS differs", "sure"), [(name, *row) for name, row in ACTIONS.items()]),
+        _table("Actions", ("action", *told), [(name, *row) for name, row in ACTIONS.items()]),
+        _table("Faults", ("fault", *told, "of"), [(name, *row, _actions_with(name)) for name, row in FAULTS.items()]),
+        _table("Errors beside the model", ("error", *told), [(name, *row) for name, row in ERRORS.items()]),
         _table(
-            "Faults",
-            ("fault", "here", "sure", "of"),
-            [(name, *row, _actions_with(name)) for name, row in FAULTS.items()],
+            "Decisions",
+            ("decision", *told, "refused with"),
+            [(name, *row, ", ".join(_causes_of(name))) for name, row in DECISIONS.items()],
         ),
-        _table("Decisions", ("decision", "here"), list(DECISIONS.items())),
         _table("Events", ("event", "arises from", "sure"), [(name, *row) for name, row in EVENTS.items()]),
-        _table("Causes", ("cause", "arises where"), list(CAUSES.items())),
+        _table("Causes", ("cause", *told, "in"), [(name, *row, _events_with(name)) for name, row in CAUSES.items()]),
     ]
     return "\n".join(parts)
+
+
+def _causes_of(decision: str) -> list[str]:
+    """Return what the model says a decision can be refused with, but for OPERATION_NOT_PERMITTED, which all can."""
+    attributes = SHAPES[EVENT_SHAPES[REFUSED[decision][0]]]
+    causes: list[str] = SHAPES[attributes["members"]["cause"]]["enum"]
+    return [cause for cause in causes if cause != "OPERATION_NOT_PERMITTED"]
+
+
+def _events_with(cause: str) -> str:
+    found = [
+        event
+        for event, shape in EVENT_SHAPES.items()
+        if cause in SHAPES.get(SHAPES[shape]["members"].get("cause", ""), {}).get("enum", ())
+    ]
+    return f"{len(found)} events" if len(found) > 4 else ", ".join(found)
 
 
 def _actions_with(fault: str) -> str:
