@@ -257,7 +257,7 @@ class WorkflowHandle(ExecutionHandle):
         Wait until it has closed for good, and give its result; runs that it continues as are followed.
 
         SWF has no call that waits: its history's end is looked at again and again, at most 5 seconds apart. A look that SWF
-        does not answer is only another one to come.
+        does not answer is only another one to come. A service in this process wakes it when the run has closed.
 
         Args:
             timeout: seconds to wait at most; None: as long as it takes.
@@ -282,7 +282,7 @@ class WorkflowHandle(ExecutionHandle):
             left_s = pause_s if until_s is None else until_s - time.monotonic()
             if left_s <= 0:
                 raise WaitTimedOutException(f"{self.workflow_id} was not closed within {seconds} seconds")
-            time.sleep(min(pause_s, left_s))
+            self._wait(min(pause_s, left_s))
             pause_s = min(most_s, pause_s * 1.5)
         return outcome_of(closed)
 
@@ -299,6 +299,14 @@ class WorkflowHandle(ExecutionHandle):
     def history(self) -> list[dict[str, Any]]:
         """Return the events of the run that it is in, all pages, in the API's form."""
         return self._events()
+
+    def _wait(self, seconds: float) -> None:
+        """Let some time pass; where the client can tell that the run has closed, only until then."""
+        wait_for_close = getattr(self.client, "wait_for_close", None)
+        if wait_for_close is None:
+            time.sleep(seconds)
+        else:
+            wait_for_close(self.domain, self.execution, seconds)
 
     def _look(self) -> dict[str, Any] | None:
         try:

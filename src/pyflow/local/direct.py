@@ -52,6 +52,23 @@ class DirectClient:
         self.__dict__[name] = call
         return call
 
+    def wait_for_close(self, domain: str, execution: dict[str, str], timeout_s: float) -> None:
+        """
+        Wait until a run has closed, or until the time is over; returns at once if it is closed.
+
+        SWF has no such call. ``handle.result()`` uses it where the client has one, and looks again and again where not.
+
+        Args:
+            domain: the execution's.
+            execution: ``{"workflowId": ..., "runId": ...}``.
+            timeout_s: real seconds.
+
+        Raises:
+            ServiceFault: UnknownResourceFault.
+            PyflowException: the service is closed.
+        """
+        self._service.wait_for_close(domain, execution, timeout_s)
+
     def __dir__(self) -> list[str]:
         """Offer the actions to completion."""
         return [*super().__dir__(), *ACTIONS]

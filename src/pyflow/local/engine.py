@@ -46,7 +46,7 @@ class Engine:
         clock: kept for those who move it; each operation is told its time.
 
     After each operation ``to_match`` names the task lists that have both tasks and waiting polls; after each commit
-    ``invocations`` are the functions to run and ``ended_lambdas`` those that no longer matter.
+    ``invocations`` are the functions to run, ``ended_lambdas`` those that no longer matter, and ``closed_runs`` what has closed.
     """
 
     def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
@@ -58,6 +58,7 @@ class Engine:
         self.to_match: set[ListKey] = set()
         self.invocations: list[Invocation] = []
         self.ended_lambdas: list[tuple[int, int]] = []
+        self.closed_runs: list[int] = []
         self.require_lambda_role = False
         self.throttles: Throttles | None = None
         self.refuse_decision: Callable[[str, dict[str, Any]], str | None] = lambda kind, attributes: None
@@ -71,6 +72,7 @@ class Engine:
         self._effects.clear()
         self.invocations.clear()
         self.ended_lambdas.clear()
+        self.closed_runs.clear()
         self.registry = Registry(self.store)
         self.deadlines = Deadlines()
         self.task_lists.forget_tasks()
@@ -232,6 +234,7 @@ class Engine:
         elif isinstance(item, Execution) and item.closed_at is not None:
             domain_of = self.registry.domain(item.domain)
             domain_of.open_runs.pop(item.workflow_id, None)
+            self.closed_runs.append(item.run)
             self._expiries.setdefault(item.domain, item.closed_at + domain_of.retention_ms)
         elif isinstance(item, LambdaTask) and item.closed:
             self.ended_lambdas.append((execution.run, item.event_id))

@@ -78,6 +78,7 @@ class Service:
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: OrderedDict[Call, None] = OrderedDict()
         self._finished: list[Call] = []
+        self._watchers: dict[int, list[threading.Event]] = {}
         self.plan: Plan = lambda action, request: None
         self._requests = 0
         self._closing: str | None = None
@@ -168,6 +169,33 @@ class Service:
         """Whether the clock leaps over times when nothing happens."""
         return self._clock.skips
 
+    def wait_for_close(self, domain: str, execution: Mapping[str, str], timeout_s: float) -> None:
+        """
+        Wait until a run has closed, for so long at most; the caller looks how it stands then.
+
+        Raises:
+            ServiceFault: UnknownResourceFault.
+        """
+        closed = threading.Event()
+        watched: list[int] = []
+
+        def watch(context: Context) -> None:
+            run = self.engine.find_execution(domain, execution["workflowId"], execution["runId"], context.at)
+            watched[:] = [run.run]
+            if run.open:
+                self._watchers.setdefault(run.run, []).append(closed)
+            else:
+                closed.set()
+
+        self.run(watch, "")
+        if not closed.wait(timeout_s):
+            self._tell(lambda: self._unwatch(watched[0], closed))
+
+    def _unwatch(self, run: int, closed: threading.Event) -> None:
+        left = [each for each in self._watchers.pop(run, []) if each is not closed]
+        if left:
+            self._watchers[run] = left
+
     def abandon(self, call: Call) -> None:
         """Say that nobody waits for a call any more: it is given no task from now on, and its place in line is freed."""
         call.abandoned = True
@@ -214,6 +242,7 @@ class Service:
             if self._closing and self._inbox.empty():
                 while self._waiting:
                     self._answer_empty(next(iter(self._waiting)))
+                self._wake_watchers(list(self._watchers))
                 return
 
     def _gather(self) -> list[Call]:
@@ -306,8 +335,15 @@ class Service:
         finished, self._finished = self._finished, []
         for call in finished:
             call.finish()
+        closed, self.engine.closed_runs = self.engine.closed_runs, []
+        self._wake_watchers(closed)
         self._hand_out_lambdas()
         self.engine.trim()
+
+    def _wake_watchers(self, runs: list[int]) -> None:
+        for run in runs:
+            for watcher in self._watchers.pop(run, ()):
+                watcher.set()
 
     def _start_over(self) -> None:
         """Throw the group away and read the state again."""

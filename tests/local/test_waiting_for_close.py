@@ -1,0 +1,76 @@
+"""The direct client's own call: wait until a run has closed."""
+
+import threading
+
+import pytest
+
+from local_driver import Driver
+from pyflow.exceptions import PyflowException, ServiceFault
+from pyflow.local import LocalSWF
+from pyflow.swf import decisions
+
+LONG_S = 60.0
+
+
+@pytest.fixture
+def flow():
+    with LocalSWF() as swf:
+        driver = Driver(swf.direct())
+        driver.swf = swf
+        yield driver
+
+
+def waiter(flow: Driver, run_id: str) -> threading.Thread:
+    """A thread that waits, and is known to the service as waiting."""
+    thread = threading.Thread(target=flow.client.wait_for_close, args=("d", execution(run_id), LONG_S))
+    thread.start()
+    while not flow.swf._service._watchers:
+        pass
+    return thread
+
+
+def execution(run_id: str) -> dict[str, str]:
+    return {"workflowId": "w", "runId": run_id}
+
+
+def test_it_returns_when_the_run_closes(flow):
+    run_id = flow.start()
+    thread = waiter(flow, run_id)
+
+    flow.decide(decisions.complete_workflow_execution(result="1"))
+
+    thread.join(LONG_S / 2)
+    assert not thread.is_alive()
+    assert not flow.swf._service._watchers
+
+
+def test_it_returns_at_once_where_the_run_is_closed(flow):
+    run_id = flow.start()
+    flow.decide(decisions.complete_workflow_execution(result="1"))
+
+    flow.client.wait_for_close("d", execution(run_id), LONG_S)
+
+
+def test_it_returns_when_its_time_is_over_and_leaves_nothing_behind(flow):
+    run_id = flow.start()
+
+    flow.client.wait_for_close("d", execution(run_id), 0.0)
+
+    flow.describe(run_id)  # comes after the note that nobody waits any more
+    assert not flow.swf._service._watchers
+
+
+def test_it_returns_when_the_service_closes(flow):
+    thread = waiter(flow, flow.start())
+
+    flow.swf.close()
+
+    thread.join(LONG_S / 2)
+    assert not thread.is_alive()
+    with pytest.raises(PyflowException, match="closed"):
+        flow.client.wait_for_close("d", execution("r"), LONG_S)
+
+
+def test_a_run_that_is_not_there_is_unknown(flow):
+    with pytest.raises(ServiceFault, match="UnknownResourceFault"):
+        flow.client.wait_for_close("d", execution("nobody"), LONG_S)
