@@ -78,7 +78,7 @@ def worker(
     identity = identity or f"{socket.gethostname()}:{os.getpid()}"
     requests = stop_requests()
     try:
-        client = create_client(endpoint_url)
+        client = create_client(endpoint_url, for_worker=True)
         parts = _parts(workflows, activities, domain, task_list, identity, client, log_replays=log_replays)
         _register(parts, domain, client)
     except ServiceFault as fault:

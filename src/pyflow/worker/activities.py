@@ -35,7 +35,7 @@ class ActivityWorker:
         domain: a registered domain.
         task_list: the task list to poll.
         identity: recorded in ActivityTaskStarted; at most 256 characters.
-        client: an SWF client; None: ``create_client()``.
+        client: an SWF client; None: ``create_client(for_worker=True)``.
         concurrency: how many bodies may run at once. A task is polled for only while there is room for it.
 
     Raises:
@@ -63,7 +63,7 @@ class ActivityWorker:
         self._domain = domain
         self._task_list = task_list
         self._identity = identity
-        self._client = create_client() if client is None else client
+        self._client = create_client(for_worker=True) if client is None else client
         self._concurrency = concurrency
         self._slots = Semaphore(concurrency)
         self._stop = Event()

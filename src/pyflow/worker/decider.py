@@ -194,7 +194,7 @@ class Decider:
     def _client(self) -> Client:
         """The client; made when it is first needed, since deciding a task needs none."""
         if self._given_client is None:
-            self._given_client = create_client()
+            self._given_client = create_client(for_worker=True)
         return self._given_client
 
     @property
