@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check proof bench docs model clean
+.PHONY: demo test check proof bench bench-docs docs model clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
@@ -22,7 +22,10 @@ proof: $(READY)
 	$(BIN)/pytest -m proof
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(CASE)
+
+bench-docs: $(READY)
+	$(BIN)/python -m benchmarks.page > docs/performance.md
 
 docs: $(READY)
 	$(BIN)/python -c 'from pyflow.replay.machine import page; print(page(), end="")' > docs/state-machines.md
@@ -38,4 +41,4 @@ $(READY): pyproject.toml
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,30 +1,39 @@
-"""Times two things in turns, so that a busy machine slows both, and keeps the best of each."""
+"""Times several things in turns, so that a busy machine slows all of them alike."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Mapping
+from statistics import median
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
-__all__ = ["Pair", "time_in_turns"]
+__all__ = ["medians", "seconds"]
 
-
-class Pair(NamedTuple):
-    """The least seconds that each of the two took."""
-
-    ours: float
-    other: float
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.other
+Timed = Callable[[], float]
 
 
-def time_in_turns(ours: Callable[[], Any], other: Callable[[], Any], *, turns: int = 21) -> Pair:
-    """Call both ``turns`` times, one after the other, and return the least seconds of each."""
-    times = [(_seconds(ours), _seconds(other)) for _ in range(turns)]
-    return Pair(min(first for first, _ in times), min(second for _, second in times))
-
-
-def _seconds(call: Callable[[], Any]) -> float:
+def seconds(call: Callable[[], Any], *, calls: int = 1) -> float:
+    """Return how long a call takes, on average of some in a row, with the garbage of others collected before."""
+    gc.collect()
     before = perf_counter()
-    call()
-    return perf_counter() - before
+    for _ in range(calls):
+        call()
+    return (perf_counter() - before) / calls
+
+
+def medians(timed: Mapping[str, Timed], *, turns: int = 7, budget_s: float = 20.0) -> dict[str, float]:
+    """
+    Return the median of what each gives, by name.
+
+    Args:
+        timed: by name; each call gives one figure.
+        turns: how often each is called, one after the other; at least once.
+        budget_s: no new turn begins after so long.
+    """
+    figures: dict[str, list[float]] = {name: [] for name in timed}
+    until = perf_counter() + budget_s
+    for turn in range(turns):
+        if turn and perf_counter() > until:
+            break
+        for name, measure in timed.items():
+            figures[name].append(measure())
+    return {name: median(values) for name, values in figures.items()}
