@@ -71,6 +71,14 @@ def test_it_is_short_and_says_how_it_runs_and_what_changes_on_aws(name):
             """PaymentError: cannot be charged\n["KeyError: 'Ada'", 'PaymentError: cannot be charged']\nnot paid, after 300 seconds\n""",
         ),
         ("heartbeat.py", "['3 files, attempt 2 began after 2', 'yes, says Ada']\n"),
+        (
+            "payloads.py",
+            """38.90 for book and more, due 14 February\n{"number": 7, "placed": "2026-01-31T09:30:00+00:00", "lines": [{"what": "book", "price": "42.00"}, {"what": "pen", "price": "1.10"}]}\n""",
+        ),
+        (
+            "big_payloads.py",
+            "[150000, 100002]\nin history: pyflow.payload/1\n1 object in the store, compressed to less than 1 MB: True\n",
+        ),
         ("starting.py", "True True\nbook, paid by Ada\nCOMPLETED\n"),
     ],
 )

@@ -9,6 +9,7 @@ import sys
 from types import ModuleType
 
 from .activities import Activity, activity
+from .converter import DataConverter
 from .descriptors import ActivityDescriptor, ChildWorkflowDescriptor, LambdaDescriptor
 from .exceptions import (
     ActivityCanceledException,
@@ -21,6 +22,8 @@ from .exceptions import (
     NondeterminismException,
     NotInActivityException,
     NotInWorkflowException,
+    PayloadException,
+    PayloadStoreException,
     PyflowException,
     SerializationException,
     ServiceFault,
@@ -34,6 +37,10 @@ from .exceptions import (
 from .executions import StartedWorkflow, start_workflow
 from .future import Future
 from .handles import WorkflowHandle, WorkflowStatus, get_workflow_status, handle
+from .payloads.compression import ZlibCodec
+from .payloads.encryption import EncryptionCodec
+from .payloads.sealing import Codec, PayloadStore
+from .payloads.stores import FileStore, S3Store
 from .retry import RetryPolicy
 from .signals import signal
 from .tasks import ActivityTask, cancel_activity, complete_activity, fail_activity, heartbeat_activity
@@ -48,8 +55,12 @@ __all__ = [
     "ActivityTask",
     "ActivityWorker",
     "ChildWorkflowDescriptor",
+    "Codec",
+    "DataConverter",
     "Decider",
     "DeciderException",
+    "EncryptionCodec",
+    "FileStore",
     "Future",
     "HistoryException",
     "InvocationCanceledException",
@@ -60,8 +71,12 @@ __all__ = [
     "NondeterminismException",
     "NotInActivityException",
     "NotInWorkflowException",
+    "PayloadException",
+    "PayloadStore",
+    "PayloadStoreException",
     "PyflowException",
     "RetryPolicy",
+    "S3Store",
     "SerializationException",
     "ServiceFault",
     "StartedWorkflow",
@@ -74,6 +89,7 @@ __all__ = [
     "WorkflowStatus",
     "WorkflowTerminatedException",
     "WorkflowTimedOutException",
+    "ZlibCodec",
     "activity",
     "cancel_activity",
     "complete_activity",

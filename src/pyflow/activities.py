@@ -13,9 +13,10 @@ from functools import partial, update_wrapper
 from typing import Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from . import _fiber
-from .converter import JSON, duration
+from .converter import JSON, DataConverter, duration
 from .exceptions import NotInWorkflowException, PyflowException
 from .future import InvocationFuture
+from .payloads.hints import Hints, hints_of
 from .replay.tables import Kind
 from .retry import Attempts, RetryPolicy
 from .runtime import Runtime
@@ -84,6 +85,7 @@ class Activity(Generic[P, R]):
         self.worker_side = worker_side
         self.retry: RetryPolicy | None = None
         self._asked: dict[str, Any] = {}
+        self._known_hints: Hints | None = None
         self._signature = inspect.signature(function)
         kinds = {parameter.kind for parameter in self._signature.parameters.values()}
         if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
@@ -116,13 +118,22 @@ class Activity(Generic[P, R]):
         run: Runtime = fiber.owner
         own_id = run.next_id("activity")
         value = self._pack(args, kwargs)
-        text = None if value is None else JSON.encode(value, "the input of activity", self.name)
+        text = None if value is None else run.converter.encode(value, "the input of activity", self.name)
         type_ = {"name": self.name, "version": self.version}
         decide = partial(swf.schedule_activity_task, own_id, self.name, self.version, input=text, **self._asked)
         future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decide, text, not self._asked)
+        future._hint = self._hints.result  # noqa: SLF001 - how its result is read
         if self.retry is not None:
             future.attempts = Attempts(self.retry, own_id, run.seconds())
         return future
+
+    @property
+    def _hints(self) -> Hints:
+        """Its rich type hints; looked up when they are first needed, since they may name what is defined further down."""
+        hints = self._known_hints
+        if hints is None:
+            hints = self._known_hints = hints_of(self.function)
+        return hints
 
     def options(
         self,
@@ -162,33 +173,37 @@ class Activity(Generic[P, R]):
         copy._asked = {**self._asked, **{name: value for name, value in given.items() if value is not None}}
         return copy
 
-    def execute(self, input: str | None) -> str:
+    def execute(self, input: str | None, converter: DataConverter = JSON) -> str:
         """
         Run the function on an activity task's input, in a worker.
 
         Args:
-            input: JSON text, or None.
+            input: the task's text, or None.
+            converter: reads it, and writes the result.
 
         Returns:
-            The JSON text of the result, at most 32,768 characters.
+            The JSON text of the result, which the converter can send.
 
         Raises:
             ValueError, TypeError: the input is not JSON or does not fit the function.
-            SerializationException: the result cannot be sent.
+            SerializationException: the input does not fit the function's type hints, or the result cannot be sent.
+            PayloadException: the input cannot be opened.
             Exception: what the function raises.
         """
-        args, kwargs = self._unpack(input)
-        return self._encoded(self.function(*args, **kwargs))
+        args, kwargs = self._unpack(input, converter)
+        return self._encoded(self.function(*args, **kwargs), converter)
 
-    async def execute_async(self, input: str | None) -> str:
+    async def execute_async(self, input: str | None, converter: DataConverter = JSON) -> str:
         """Do what ``execute`` does for a function that is an ``async def``, on the running loop."""
-        args, kwargs = self._unpack(input)
-        return self._encoded(await self.function(*args, **kwargs))
+        args, kwargs = self._unpack(input, converter)
+        return self._encoded(await self.function(*args, **kwargs), converter)
 
-    def _unpack(self, input: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _unpack(self, input: str | None, converter: DataConverter) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the function's arguments from an activity task's input."""
-        value = JSON.decode(input)
+        value = converter.decode(input)
         parameters = self._signature.parameters
+        if self._hints.parameters:
+            value = self._rebuilt(value, converter) if input is not None else value
         if len(parameters) == 1 and input is not None:
             name, parameter = next(iter(parameters.items()))
             keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
@@ -201,12 +216,21 @@ class Activity(Generic[P, R]):
             raise TypeError(f"activity {self.name!r} takes an object of {list(parameters)} as input, not {value!r}")
         return bound.args, bound.kwargs
 
-    def _encoded(self, result: Any) -> str:
+    def _encoded(self, result: Any, converter: DataConverter) -> str:
         """Return the text of a result, once the body has returned it."""
         task = performing.get()
         if task is not None and task.deferred:
             return "null"  # nobody sends it: it need not be JSON
-        return JSON.encode(result, f"the result of activity {self.name!r}")
+        return converter.encode(result, "the result of activity", self.name)
+
+    def _rebuilt(self, value: Any, converter: DataConverter) -> Any:
+        """Return an input with its arguments as the type hints have them."""
+        parameters, hints, what = self._signature.parameters, self._hints.parameters, f"activity {self.name!r}"
+        if len(parameters) == 1:
+            return converter.rebuild_argument(hints, what, next(iter(parameters)), value)
+        if not isinstance(value, dict):
+            return value
+        return {name: converter.rebuild_argument(hints, what, name, part) for name, part in value.items()}
 
     def _check_heartbeat(self, asked: str | None) -> None:
         """Refuse a heartbeat timeout that a worker, which knows the definition alone, would let run out."""

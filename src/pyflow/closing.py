@@ -1,13 +1,15 @@
 """How an execution closes: what ``run`` gave or raised, as the one decision that says so."""
 
+import inspect
 import logging
 from collections.abc import Callable
 from typing import Any
 
 from ._fiber import FiberClosed
-from .converter import DATA_MAX, JSON, REASON_MAX, cut
+from .converter import DATA_MAX, REASON_MAX, DataConverter, cut
 from .exceptions import SerializationException, WorkflowCanceledException, WorkflowFailedException
 from .failures import write
+from .payloads.hints import hints_of
 from .swf import decisions as swf
 from .swf.decisions import Decision
 
@@ -28,7 +30,13 @@ class ContinueAsNew(BaseException):
 
 
 def closing_decision(  # noqa: PLR0911 - one return for each way to end
-    code: Callable[[Any], Any], workflow_type: tuple[str | None, str], input_text: str | None, *, quiet: bool
+    code: Callable[[Any], Any],
+    workflow_type: tuple[str | None, str],
+    input_text: str | None,
+    converter: DataConverter,
+    method: Callable[..., Any],
+    *,
+    quiet: bool,
 ) -> Decision:
     """
     Run the author's code and return the decision that its end makes.
@@ -37,17 +45,19 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
         code: called with the decoded input.
         workflow_type: for messages.
         input_text: the execution's input.
+        converter: reads the input and writes the result.
+        method: the author's ``run``; its type hints say what the input is.
         quiet: log nothing of a failure: it was logged when it happened.
 
     Raises:
         KeyboardInterrupt, MemoryError, FiberClosed: not the workflow's end, but the process's.
+        PayloadException: the input cannot be opened here; somebody else may.
     """
     try:
-        workflow_input = JSON.decode(input_text)
+        workflow_input = _input(converter, input_text, method)
     except ValueError as error:
-        return swf.fail_workflow_execution(
-            reason="Invalid input to workflow", details=cut(f"The input is not JSON: {error}")
-        )
+        problem = error if isinstance(error, SerializationException) else f"The input is not JSON: {error}"
+        return swf.fail_workflow_execution(reason="Invalid input to workflow", details=cut(str(problem)))
     try:
         result = code(workflow_input)
     except ContinueAsNew as following:
@@ -68,10 +78,18 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
             logger.exception(reason)
         return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=write(error))
     try:
-        return swf.complete_workflow_execution(result=JSON.encode(result, "the result of the workflow"))
+        return swf.complete_workflow_execution(result=converter.encode(result, "the result of the workflow"))
     except SerializationException as error:
         logger.error("workflow %r cannot close with its result: %s", workflow_type, error)  # noqa: TRY400 - said in full
         return swf.fail_workflow_execution(reason=cut(str(error), REASON_MAX), details=cut(str(error)))
+
+
+def _input(converter: DataConverter, text: str | None, method: Callable[..., Any]) -> Any:
+    hints = hints_of(method).parameters
+    if not hints or text is None:
+        return converter.decode(text)
+    name = list(inspect.signature(method).parameters)[1]
+    return converter.rebuild_argument(hints, f"{method.__qualname__}", name, converter.decode(text))
 
 
 def _prose(text: Any, length: int) -> str | None:

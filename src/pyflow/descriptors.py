@@ -12,6 +12,7 @@ from typing import Any, Self, overload
 
 from .exceptions import InvocationException
 from .future import InvocationFuture
+from .payloads.hints import if_rich
 
 __all__ = ["ActivityDescriptor", "ChildWorkflowDescriptor", "LambdaDescriptor"]
 
@@ -23,6 +24,7 @@ class _Descriptor:
     """On the class: the descriptor itself. On an instance: a function that invokes what it names."""
 
     _noun: str
+    _hint: Any = None
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -33,6 +35,12 @@ class _Descriptor:
 
     def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
         raise NotImplementedError
+
+    def _typed(self, future: InvocationFuture[Any]) -> InvocationFuture[Any]:
+        """Let a future's result be read by the hint."""
+        if self._hint is not None:
+            future._hint = self._hint  # noqa: SLF001 - how its result is read
+        return future
 
     def _input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if len(args) > 1 or (args and kwargs):
@@ -50,6 +58,7 @@ class LambdaDescriptor(_Descriptor):
     Args:
         function_name: its name or ARN, up to 64 characters.
         timeout: start to close, in seconds, 1 to 900; None: SWF's 900.
+        returns: a type hint of its result, if that is more than JSON: ``Decimal``, a dataclass, ``list[Order]``.
 
     Source:
         SWF API Reference, ScheduleLambdaFunctionDecisionAttributes.
@@ -57,7 +66,8 @@ class LambdaDescriptor(_Descriptor):
 
     _noun = "a Lambda function"
 
-    def __init__(self, function_name: str, timeout: Duration = None) -> None:
+    def __init__(self, function_name: str, timeout: Duration = None, *, returns: Any = None) -> None:
+        self._hint = if_rich(returns)
         self.function_name = function_name
         self.timeout = timeout
 
@@ -68,7 +78,7 @@ class LambdaDescriptor(_Descriptor):
         future: InvocationFuture[Any] = instance.swf.invoke_lambda(
             self.function_name, self._input(args, kwargs), self.timeout
         )
-        return future
+        return self._typed(future)
 
 
 class ActivityDescriptor(_Descriptor):
@@ -79,6 +89,7 @@ class ActivityDescriptor(_Descriptor):
         activity_name, activity_version: the registered type.
         timeout: start to close, in seconds; None: the type's default.
         task_list: the name of the list its workers poll; None: the type's default.
+        returns: a type hint of its result, if that is more than JSON: ``Decimal``, a dataclass, ``list[Order]``.
 
     Source:
         SWF API Reference, ScheduleActivityTaskDecisionAttributes.
@@ -87,8 +98,15 @@ class ActivityDescriptor(_Descriptor):
     _noun = "an activity"
 
     def __init__(
-        self, activity_name: str, activity_version: str, timeout: Duration = None, task_list: str | None = None
+        self,
+        activity_name: str,
+        activity_version: str,
+        timeout: Duration = None,
+        task_list: str | None = None,
+        *,
+        returns: Any = None,
     ) -> None:
+        self._hint = if_rich(returns)
         self.activity_name = activity_name
         self.activity_version = activity_version
         self.timeout = timeout
@@ -101,7 +119,7 @@ class ActivityDescriptor(_Descriptor):
         future: InvocationFuture[Any] = instance.swf.invoke_activity(
             self.activity_name, self.activity_version, self._input(args, kwargs), self.timeout, self.task_list
         )
-        return future
+        return self._typed(future)
 
 
 class ChildWorkflowDescriptor(_Descriptor):
@@ -115,6 +133,7 @@ class ChildWorkflowDescriptor(_Descriptor):
         lambda_role: the IAM role of its Lambda functions; None: the parent's.
         task_list: the name of the list its deciders poll; None: the type's default.
         execution_start_to_close_timeout: in seconds; None: the type's default.
+        returns: a type hint of its result, if that is more than JSON: ``Decimal``, a dataclass, ``list[Order]``.
 
     Source:
         SWF API Reference, StartChildWorkflowExecutionDecisionAttributes.
@@ -130,7 +149,10 @@ class ChildWorkflowDescriptor(_Descriptor):
         lambda_role: str | None = None,
         task_list: str | None = None,
         execution_start_to_close_timeout: Duration = None,
+        *,
+        returns: Any = None,
     ) -> None:
+        self._hint = if_rich(returns)
         self.workflow_name = workflow_name
         self.workflow_version = workflow_version
         self.child_policy = child_policy
@@ -151,4 +173,4 @@ class ChildWorkflowDescriptor(_Descriptor):
             task_list=self.task_list,
             execution_start_to_close_timeout=self.execution_start_to_close_timeout,
         )
-        return future
+        return self._typed(future)

@@ -21,6 +21,8 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     │   ├── NotInWorkflowException          result() and friends were called outside the workflow's own fiber
     │   ├── NotInActivityException          activity.current() was called outside an activity's body
     │   ├── SerializationException          a value cannot be sent through SWF (also a TypeError and a ValueError)
+    │   ├── PayloadException                what was sent cannot be opened: a codec, key or store is missing, ...
+    │   │   └── PayloadStoreException       the payload store does not answer; that may pass
     │   └── ServiceFault                    SWF, or the local service, refused a call
     └── WorkflowBlockedException            a name of pyflow 2.0.0; never raised
 """
@@ -36,6 +38,8 @@ __all__ = [
     "NondeterminismException",
     "NotInActivityException",
     "NotInWorkflowException",
+    "PayloadException",
+    "PayloadStoreException",
     "PyflowException",
     "SerializationException",
     "ServiceFault",
@@ -299,7 +303,33 @@ class NotInActivityException(PyflowException):
 
 
 class SerializationException(PyflowException, TypeError, ValueError):
-    """A value cannot travel through SWF: it is not JSON, or its text is over SWF's 32,768 characters."""
+    """
+    A value cannot travel through SWF: it is not JSON, its text is over SWF's 32,768 characters, or it does not fit a type hint.
+
+    Its text says which value, where in it, what was expected and what was found.
+    """
+
+
+class PayloadException(PyflowException):
+    """
+    What was sent cannot be opened: this side lacks its codec, its key or its store, or it was changed on the way.
+
+    Nobody's execution fails for it: a decider parks the run, which goes on by itself once it can be opened.
+
+    Args:
+        message: what is missing, and where it is to be given.
+        codec: the codec's name, if one is concerned.
+        key: the id of the encryption key, or the key in the payload store, if one is concerned.
+    """
+
+    def __init__(self, message: str, *, codec: str | None = None, key: str | None = None) -> None:
+        self.codec = codec
+        self.key = key
+        super().__init__(message)
+
+
+class PayloadStoreException(PayloadException):
+    """The payload store does not answer. That may pass: workers try again, a decider leaves its task to be handed out again."""
 
 
 class ServiceFault(PyflowException):

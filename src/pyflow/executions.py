@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
-from .converter import DATA_MAX, JSON, duration
+from .converter import JSON, DataConverter, duration
 from .exceptions import SerializationException, ServiceFault
 from .handles import WorkflowHandle, newest_run
+from .payloads.hints import hints_of
 from .swf.client import Client, create_client, service_faults
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def start_workflow(
     workflow_id: str | None = None,
     tags: Sequence[str] | None = None,
     id_reuse: Literal["fail", "use_existing"] = "fail",
+    converter: DataConverter = JSON,
 ) -> StartedWorkflow:
     """
     Start a workflow execution.
@@ -64,8 +66,7 @@ def start_workflow(
         workflow_name, workflow_version: the type; or give ``workflow``.
         task_list: the task list that its deciders poll; None: the type's default, if it has one.
         lambda_role: ARN of the role with which SWF calls its Lambda functions; None: the type's default, if it has one.
-        input: what ``run`` is given, at most 32,768 characters of JSON: a text is taken as JSON text (``'"Hello"'``), any
-            other value is encoded; None: no input.
+        input: what ``run`` is given: a text is taken as JSON text (``'"Hello"'``), any other value is encoded; None: no input.
         client: an SWF client; None: ``create_client()``.
         task_start_to_close_timeout: seconds that a decision may take, or SWF's ``"NONE"``; None: the type's default.
         execution_start_to_close_timeout: seconds that the execution may last; None: the type's default.
@@ -77,6 +78,7 @@ def start_workflow(
         tags: as ``tag_list``.
         id_reuse: what to do if an execution of this id is open. ``"fail"``: raise SWF's fault. ``"use_existing"``: give that
             one, if it is of the same type; its input stays its own. So a start that is repeated starts once.
+        converter: what values become on their way; the one that its workers have.
 
     Returns:
         ``{"workflowId": ..., "runId": ...}``, with ``.handle``.
@@ -85,6 +87,7 @@ def start_workflow(
         TypeError: the type or the tags are given twice, or no type.
         ValueError: ``id_reuse`` without a workflow id, or not one of the two.
         SerializationException: the input is not JSON, or too long.
+        PayloadStoreException: the payload store did not take the input.
         ServiceFault: ``UnknownResourceFault`` (no such domain or type), ``WorkflowExecutionAlreadyStartedFault``, ...
         PyflowException: no client could be made.
 
@@ -100,7 +103,7 @@ def start_workflow(
     request = {
         "taskList": None if task_list is None else {"name": task_list},
         "lambdaRole": lambda_role,
-        "input": _input_text(input),
+        "input": _input_text(input, converter),
         "taskStartToCloseTimeout": _seconds(task_start_to_close_timeout, "task_start_to_close_timeout"),
         "executionStartToCloseTimeout": _seconds(execution_start_to_close_timeout, "execution_start_to_close_timeout"),
         "taskPriority": None if task_priority is None else str(task_priority),
@@ -112,9 +115,10 @@ def start_workflow(
     }
     request = {member: value for member, value in request.items() if value is not None}
     client = create_client() if client is None else client
+    reading = {"converter": converter, "returns": None if workflow is None else hints_of(workflow.run).result}
     if id_reuse == "fail":
-        return _start(client, request)
-    return _start_or_find(client, request)
+        return _start(client, request, reading)
+    return _start_or_find(client, request, reading)
 
 
 def _type_of(workflow: "type[Workflow] | None", name: str | None, version: str | None) -> tuple[str, str]:
@@ -129,24 +133,24 @@ def _type_of(workflow: "type[Workflow] | None", name: str | None, version: str |
     return workflow.NAME, workflow.VERSION
 
 
-def _start(client: Client, request: dict[str, Any]) -> StartedWorkflow:
+def _start(client: Client, request: dict[str, Any], reading: dict[str, Any]) -> StartedWorkflow:
     with service_faults("StartWorkflowExecution"):
         reply = client.start_workflow_execution(**request)
-    return StartedWorkflow(WorkflowHandle(client, request["domain"], request["workflowId"], reply["runId"]))
+    return StartedWorkflow(WorkflowHandle(client, request["domain"], request["workflowId"], reply["runId"], **reading))
 
 
-def _start_or_find(client: Client, request: dict[str, Any]) -> StartedWorkflow:
+def _start_or_find(client: Client, request: dict[str, Any], reading: dict[str, Any]) -> StartedWorkflow:
     """Start, or give the open execution of the id and type. Either may change under way, so both are tried again."""
     domain, workflow_id = request["domain"], request["workflowId"]
     for tries_left in reversed(range(REUSE_TRIES)):
         try:
-            return _start(client, request)
+            return _start(client, request, reading)
         except ServiceFault as fault:
             if fault.code != "WorkflowExecutionAlreadyStartedFault":
                 raise
             found = newest_run(client, domain, workflow_id, open_only=True)
             if found is not None and found["workflowType"] == request["workflowType"]:
-                execution = WorkflowHandle(client, domain, workflow_id, found["execution"]["runId"])
+                execution = WorkflowHandle(client, domain, workflow_id, found["execution"]["runId"], **reading)
                 return StartedWorkflow(execution, reused=True)
             if found is not None or not tries_left:
                 raise
@@ -154,12 +158,12 @@ def _start_or_find(client: Client, request: dict[str, Any]) -> StartedWorkflow:
     raise AssertionError("the last try returns or raises")
 
 
-def _input_text(input: Any) -> str | None:
-    """Return an input as JSON text, as ``start_workflow`` takes it."""
+def _input_text(input: Any, converter: DataConverter) -> str | None:
+    """Return an input as it is sent; ``start_workflow`` says what it takes."""
     if input is None:
         return None
     if not isinstance(input, str):
-        return JSON.encode(input, "the workflow's input")
+        return converter.seal(converter.encode(input, "the workflow's input"))
     try:
         json.loads(input, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -167,9 +171,8 @@ def _input_text(input: Any) -> str | None:
             f"the workflow's input is a text, but not JSON text: {error}. A text to be given to run as it is must be "
             f"encoded: json.dumps({input[:40]!r}{'...' if len(input) > 40 else ''})"
         ) from error
-    if len(input) > DATA_MAX:
-        raise SerializationException(f"the workflow's input is {len(input):,} characters long; SWF takes {DATA_MAX:,}")
-    return input
+    converter.refuse_too_long(input, "the workflow's input")
+    return converter.seal(input)
 
 
 def _refuse_constant(name: str) -> None:

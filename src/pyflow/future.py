@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
-from .converter import JSON
+from .converter import DataConverter
 from .exceptions import (
     InvocationCanceledException,
     InvocationException,
@@ -35,13 +35,14 @@ class Host(Protocol):
 
     ``batch`` is the number of the batch applied last, ``settled_count`` the number of futures settled so far.
     ``is_of_2_0_0`` is true where code runs over a batch that 2.0.0 decided; ``is_unlike_2_0_0`` is set once a wait has
-    given another order than 2.0.0 would have.
+    given another order than 2.0.0 would have. ``converter`` reads results.
     """
 
     batch: int
     settled_count: int
     is_of_2_0_0: bool
     is_unlike_2_0_0: bool
+    converter: DataConverter
 
     @property
     def now(self) -> int:
@@ -100,6 +101,8 @@ class Future(Generic[T_co]):
     _waits: tuple[Wait, ...] = ()
     _host: Host  # set by those that a run settles; the constructor is left to subclasses, as 2.0.0 left it
     _on_settled: Callable[[int], None] | None = None
+    _hint: Any = None
+    """What the result is by a type hint that says more than JSON; None: the JSON value."""
 
     @property
     def done(self) -> bool:
@@ -132,7 +135,7 @@ class Future(Generic[T_co]):
             timeout: seconds to wait at most; None: as long as it takes.
 
         Returns:
-            What the other side returned, decoded from JSON.
+            What the other side returned, decoded from JSON, and rebuilt by the type hint where there is one.
 
         Raises:
             InvocationTimedOutException, InvocationFailedException, InvocationCanceledException: it did not succeed.
@@ -232,7 +235,7 @@ class Future(Generic[T_co]):
 
     def _read(self, result: str) -> None:
         """Turn the result's text into the value; a subclass may turn it into a failure instead."""
-        self._value = JSON.decode(result)
+        self._value = self._host.converter.decode(result, self._hint, "the result")
 
     def _who(self) -> str:
         return "it"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from .converter import JSON, REASON_MAX, sendable
+from .converter import JSON, REASON_MAX, DataConverter, sendable
 from .exceptions import (
     PyflowException,
     SerializationException,
@@ -20,6 +20,7 @@ from .exceptions import (
     WorkflowTimedOutException,
 )
 from .failures import read
+from .payloads.hints import hints_of
 from .swf.client import Client, create_client, is_local, service_faults
 from .swf.events import CLOSE_EVENTS, attributes_of
 from .swf.faults import Verdict, judge
@@ -125,9 +126,22 @@ class ExecutionHandle:
         client: an SWF client.
         domain, workflow_id: the execution.
         run_id: the run that it is in; it changes as the execution continues as new and this handle follows.
+        converter: what values become on their way; the one that its workers have.
+        returns: the type hint of its result, if it says more than JSON; else None.
     """
 
-    def __init__(self, client: Client, domain: str, workflow_id: str, run_id: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        domain: str,
+        workflow_id: str,
+        run_id: str,
+        *,
+        converter: DataConverter = JSON,
+        returns: Any = None,
+    ) -> None:
+        self.converter = converter
+        self.returns = returns
         self.client = client
         self.domain = domain
         self.workflow_id = workflow_id
@@ -174,7 +188,7 @@ class ExecutionHandle:
 
         Args:
             name: the signal's, up to 256 characters.
-            value: a JSON value of at most 32,768 characters; None sends no input.
+            value: a value as ``run`` takes it; None sends no input.
 
         Raises:
             SerializationException: the value is not JSON, or too long.
@@ -184,7 +198,8 @@ class ExecutionHandle:
         Source:
             SWF API Reference, SignalWorkflowExecution.
         """
-        more = {} if value is None else {"input": JSON.encode(value, "the value of signal", name)}
+        converter = self.converter
+        more = {} if value is None else {"input": converter.seal(converter.encode(value, "the value of signal", name))}
         self._send("SignalWorkflowExecution", self.client.signal_workflow_execution, signalName=name, **more)
 
     def cancel(self) -> None:
@@ -263,7 +278,7 @@ class WorkflowHandle(ExecutionHandle):
             timeout: seconds to wait at most; None: as long as it takes.
 
         Returns:
-            What ``run`` returned, decoded from JSON.
+            What ``run`` returned, decoded from JSON, and rebuilt by its type hint where the class is known.
 
         Raises:
             WorkflowFailedException: it failed; with its reason and details.
@@ -271,7 +286,8 @@ class WorkflowHandle(ExecutionHandle):
             WorkflowTerminatedException: somebody terminated it.
             WorkflowTimedOutException: it took longer than its timeout.
             WaitTimedOutException: it was not closed in time; it goes on.
-            SerializationException: its result is not JSON.
+            SerializationException: its result is not JSON, or does not fit the type hint.
+            PayloadException: its result cannot be opened; PayloadStoreException: not now.
             ServiceFault: ``UnknownResourceFault`` (there is no such execution), ...
         """
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
@@ -284,7 +300,7 @@ class WorkflowHandle(ExecutionHandle):
                 raise WaitTimedOutException(f"{self.workflow_id} was not closed within {seconds} seconds")
             self._wait(min(pause_s, left_s))
             pause_s = min(most_s, pause_s * 1.5)
-        return outcome_of(closed)
+        return outcome_of(closed, self.converter, self.returns)
 
     def status(self) -> WorkflowStatus:
         """
@@ -294,7 +310,10 @@ class WorkflowHandle(ExecutionHandle):
             ServiceFault: ``UnknownResourceFault`` if there is no such execution, ...
         """
         self._end()
-        return _status(self.client, self.domain, self.execution)
+        status = _status(self.client, self.domain, self.execution)
+        if status.result is not None:
+            status.result = self.converter.open(status.result)
+        return status
 
     def history(self) -> list[dict[str, Any]]:
         """Return the events of the run that it is in, all pages, in the API's form."""
@@ -317,7 +336,15 @@ class WorkflowHandle(ExecutionHandle):
             return None
 
 
-def handle(workflow_id: str, run_id: str | None = None, *, domain: str, client: Client | None = None) -> WorkflowHandle:
+def handle(
+    workflow_id: str,
+    run_id: str | None = None,
+    *,
+    domain: str,
+    client: Client | None = None,
+    workflow: Any = None,
+    converter: DataConverter = JSON,
+) -> WorkflowHandle:
     """
     Give a handle on an execution that somebody has started.
 
@@ -327,6 +354,8 @@ def handle(workflow_id: str, run_id: str | None = None, *, domain: str, client: 
             second or so may not be found yet; the run id finds it.
         domain: its domain.
         client: an SWF client; None: ``create_client()``.
+        workflow: its class, whose ``run`` says by a type hint what the result is; None: the result is plain JSON.
+        converter: what values become on their way; the one that its workers have.
 
     Raises:
         PyflowException: no execution has this id.
@@ -341,7 +370,8 @@ def handle(workflow_id: str, run_id: str | None = None, *, domain: str, client: 
         if found is None:
             raise PyflowException(f"no execution of domain {domain!r} has the workflow id {workflow_id!r}")
         run_id = found["execution"]["runId"]
-    return WorkflowHandle(client, domain, workflow_id, run_id)
+    returns = None if workflow is None else hints_of(workflow.run).result
+    return WorkflowHandle(client, domain, workflow_id, run_id, converter=converter, returns=returns)
 
 
 def newest_run(client: Client, domain: str, workflow_id: str, *, open_only: bool) -> dict[str, Any] | None:
@@ -359,16 +389,19 @@ def newest_run(client: Client, domain: str, workflow_id: str, *, open_only: bool
     return None
 
 
-def outcome_of(closed: dict[str, Any]) -> Any:
+def outcome_of(closed: dict[str, Any], converter: DataConverter = JSON, returns: Any = None) -> Any:
     """
     Return the result of an execution, or raise how it ended otherwise.
 
     Args:
         closed: the event that closed it, in the API's form; not WorkflowExecutionContinuedAsNew.
+        converter: reads the result.
+        returns: the rich type hint of the result, or None.
 
     Raises:
         WorkflowFailedException, WorkflowCanceledException, WorkflowTerminatedException, WorkflowTimedOutException: as it ended.
-        SerializationException: its result is not JSON.
+        SerializationException: its result is not JSON, or does not fit.
+        PayloadException: its result cannot be opened.
     """
     attributes = attributes_of(closed)
     match closed["eventType"]:
@@ -387,7 +420,9 @@ def outcome_of(closed: dict[str, Any]) -> Any:
         case "WorkflowExecutionTimedOut":
             raise WorkflowTimedOutException(attributes.get("timeoutType"))
     try:
-        return JSON.decode(attributes.get("result"))
+        return converter.decode(attributes.get("result"), returns, "the result of the execution")
+    except SerializationException:
+        raise
     except ValueError as error:
         raise SerializationException(
             f"the result of the execution is not JSON: {error}; status().result is its text"

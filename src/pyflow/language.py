@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 from uuid import UUID
 
 from .closing import ContinueAsNew
-from .converter import JSON, duration
+from .converter import duration
 from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException, WorkflowCanceledException
 from .future import Future, Wait, flatten, wait_for
 from .others import ChildHandle, ExternalWorkflow, WorkflowType
+from .payloads.hints import hints_of, is_rich
 from .replay.tables import Kind
 from .retry import Attempts, RetryPolicy
 from .scopes import Scope, Shield
@@ -101,7 +102,9 @@ class Language:
             own_id,
             str(workflow.NAME),
             workflow.VERSION,
-            input=None if input is None else JSON.encode(input, "the input of child workflow", workflow.NAME),
+            input=None
+            if input is None
+            else self._run.converter.encode(input, "the input of child workflow", workflow.NAME),
             task_list=task_list,
             child_policy=child_policy,
             lambda_role=role,
@@ -112,6 +115,7 @@ class Language:
         )
         name = {"name": workflow.NAME, "version": workflow.VERSION}
         handle = self._run.invoke(Kind.CHILD, own_id, name, decide, future_class=ChildHandle)
+        handle._hint = hints_of(getattr(workflow, "run", None)).result
         if retry is not None:
             handle.attempts = Attempts(retry, own_id, self._run.seconds())
         assert isinstance(handle, ChildHandle)
@@ -123,7 +127,7 @@ class Language:
 
     # -- signals -------------------------------------------------------------------------------------------------------
 
-    def receive(self, signal_name: str, *, timeout: float | timedelta | None = None) -> Any:
+    def receive(self, signal_name: str, *, timeout: float | timedelta | None = None, returns: Any = None) -> Any:
         """
         Wait for the next signal of a name that no handler takes.
 
@@ -132,12 +136,14 @@ class Language:
         Args:
             signal_name: the signal's.
             timeout: seconds to wait at most; None: as long as it takes.
+            returns: a type hint of the value, if that is more than JSON.
 
         Returns:
             Its value, decoded from JSON; a text that is not JSON as it is; None for a signal without input.
 
         Raises:
             WaitTimedOutException: none came in time.
+            SerializationException: it does not fit ``returns``; it counts as received.
             WorkflowCanceledException: cancellation of this execution was requested while the code waited here.
             NotInWorkflowException: called outside the workflow's own fibers.
 
@@ -164,7 +170,9 @@ class Language:
                 inbox.leave(signal_name, wait)
         if not received:
             raise WaitTimedOutException(f"no signal {signal_name!r} came within {timeout} seconds")
-        return received[0]
+        if returns is None or not is_rich(returns):
+            return received[0]
+        return self._run.converter.rebuild(received[0], returns, f"signal {signal_name!r}")
 
     def wait_until(self, predicate: Callable[[], bool], *, timeout: float | timedelta | None = None) -> None:
         """
@@ -369,7 +377,7 @@ class Language:
         mine = self._run.started
         raise ContinueAsNew(
             swf.continue_as_new_workflow_execution(
-                input=None if input is None else JSON.encode(input, "the input of the new run"),
+                input=None if input is None else self._run.converter.encode(input, "the input of the new run"),
                 workflow_type_version=version,
                 task_list=task_list or mine.get("taskList", {}).get("name"),
                 child_policy=child_policy or mine.get("childPolicy"),

@@ -8,7 +8,6 @@ RequestCancelExternalWorkflowExecutionDecisionAttributes.
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from .converter import JSON
 from .future import InvocationFuture
 from .replay.tables import Kind
 from .runtime import Runtime
@@ -117,7 +116,7 @@ def signal_external(
         workflow_id,
         name,
         run_id=run_id,
-        input=None if value is None else JSON.encode(value, "the value of signal", name),
+        input=None if value is None else run.converter.encode(value, "the value of signal", name),
         control=own_id,
     )
     return run.invoke(Kind.SIGNAL, own_id, name, decide)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ._fiber import FiberClosed
 from .blocked import blocked
 from .closing import closing_decision
+from .converter import JSON, DataConverter
 from .exceptions import HistoryException, PyflowException, WorkflowCanceledException
 from .failures import format_traceback
 from .logs import Logs
@@ -47,6 +48,7 @@ class Run:
         workflow_id, run_id: the execution.
         legacy_child_ids: name children as 2.0.0 did, ``child_workflowN`` alone, which collides between runs.
         logs: when log lines of the code are heard.
+        converter: what values become on their way.
 
     Attributes:
         runtime: the run as its code sees it.
@@ -61,12 +63,16 @@ class Run:
         *,
         legacy_child_ids: bool = False,
         logs: Logs = "live",
+        converter: DataConverter = JSON,
     ) -> None:
         self.workflow_class = workflow_class
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.workflow: Workflow | None = None
-        self.runtime = Runtime(workflow_class, workflow_id, run_id, legacy_child_ids=legacy_child_ids, logs=logs)
+        self.runtime = Runtime(
+            workflow_class, workflow_id, run_id, legacy_child_ids=legacy_child_ids, converter=converter, logs=logs
+        )
+        self._converter = converter
         self._replayer = self.runtime.replayer
         self._strands = self.runtime.strands
         self._handlers = handlers_of(workflow_class)
@@ -153,9 +159,9 @@ class Run:
         """Return ``file:line in function`` of the code that asked for something else than history recorded."""
         return format_place(drift.where)
 
-    def decisions(self) -> list[Decision]:
+    def decisions(self, seal: Callable[[str], str] | None = None) -> list[Decision]:
         """Return what must be sent now; see ``Replayer.decisions``."""
-        return self._replayer.decisions()
+        return self._replayer.decisions(seal)
 
     def execution_context(self) -> str:
         """Return the text that goes with a response: the rules number, and for people where the code is blocked."""
@@ -233,12 +239,12 @@ class Run:
             if handler is None:
                 self.runtime.inbox.put(name, text, event_id, self._strands.wake)
             else:
-                self._start_handler(handler, name, decode(text), event_id)
+                self._start_handler(handler, name, decode(self._converter, text), event_id)
 
     def _start_handler(self, handler: Callable[..., Any], name: str, value: Any, event_id: int) -> None:
         def handle() -> None:
             try:
-                call_handler(handler, self.workflow, value)
+                call_handler(handler, self.workflow, value, self._converter)
             except (KeyboardInterrupt, MemoryError, FiberClosed):
                 raise
             except WorkflowCanceledException:
@@ -264,7 +270,12 @@ class Run:
         """The body of the main fiber: the author's code, and the decision that closes the execution."""
         workflow_type = (self.workflow_class.NAME, self.workflow_class.VERSION)
         decision = closing_decision(
-            self._run_code, workflow_type, self._replayer.started.get("input"), quiet=self.runtime.is_replaying
+            self._run_code,
+            workflow_type,
+            self._replayer.started.get("input"),
+            self._converter,
+            self.workflow_class.run,
+            quiet=self.runtime.is_replaying,
         )
         self.runtime.returned = True
         left = self.runtime.inbox.left()

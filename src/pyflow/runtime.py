@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from ._fiber import caller, current, getcurrent
 from .chance import Chance
-from .converter import duration
+from .converter import DataConverter, duration
 from .exceptions import NotInWorkflowException, WorkflowCanceledException
 from .future import Future, InvocationFuture, Wait
 from .logs import Logs
@@ -43,6 +43,7 @@ class Runtime:
         workflow_id, run_id: the execution.
         legacy_child_ids: name children as 2.0.0 did, ``child_workflowN`` alone, which collides between runs.
         logs: when log lines of the code are heard.
+        converter: what values become on their way.
 
     Attributes:
         replayer, strands: what history holds against what code asked for; the fibers.
@@ -59,7 +60,14 @@ class Runtime:
     """
 
     def __init__(
-        self, workflow_class: type[Any], workflow_id: str, run_id: str, *, legacy_child_ids: bool, logs: Logs
+        self,
+        workflow_class: type[Any],
+        workflow_id: str,
+        run_id: str,
+        *,
+        legacy_child_ids: bool,
+        converter: DataConverter,
+        logs: Logs,
     ) -> None:
         self.workflow_class = workflow_class
         self.workflow_id = workflow_id
@@ -74,9 +82,10 @@ class Runtime:
         self.logs = logs
         self.returned = False
         self.status: Any = None
-        self.inbox = Inbox()
+        self.converter = converter
+        self.inbox = Inbox(converter)
         self.strands = Strands(self)
-        self.replayer = Replayer(run_id, locate=self.strands.where)
+        self.replayer = Replayer(run_id, locate=self.strands.where, open_payload=converter.open)
         self.park, self.wake = self.strands.park, self.strands.wake
         self.park_to_look = self.strands.park_to_look
         self._legacy_child_ids = legacy_child_ids

@@ -7,10 +7,12 @@ Source: SWF API Reference, SignalWorkflowExecution; event WorkflowExecutionSigna
 import inspect
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar, overload
 
-from .converter import JSON
+from .converter import JSON, DataConverter
 from .future import Wait
+from .payloads.hints import hints_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,33 +52,36 @@ def handlers_of(workflow_class: type) -> dict[str, Callable[..., Any]]:
     return found
 
 
-def call_handler(method: Callable[..., Any], workflow: Any, value: Any) -> Any:
+def call_handler(method: Callable[..., Any], workflow: Any, value: Any, converter: DataConverter = JSON) -> Any:
     """
-    Call a handler with a signal's value.
+    Call a handler with a signal's value, rebuilt by the handler's type hints.
 
     Raises:
         TypeError: the value does not fit its parameters.
+        SerializationException: a part of it does not fit a hint.
     """
     parameters = list(inspect.signature(method).parameters)[1:]
     if not parameters:
         return method(workflow)
+    rebuilt = partial(converter.rebuild_argument, hints_of(method).parameters, f"signal {method.__name__!r}")
     if len(parameters) == 1:
-        return method(workflow, value)
+        return method(workflow, rebuilt(parameters[0], value))
     if not isinstance(value, dict):
         raise TypeError(f"signal {method.__name__!r} takes an object of {parameters}, not {value!r}")
-    return method(workflow, **value)
+    return method(workflow, **{name: rebuilt(name, part) for name, part in value.items()})
 
 
 class Inbox:
     """The signals that no handler takes, by name, in the order they came; and who waits for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, converter: DataConverter = JSON) -> None:
+        self._converter = converter
         self._values: dict[str, deque[Any]] = {}
         self._waits: dict[str, deque[tuple[Wait, list[Any]]]] = {}
 
     def put(self, name: str, text: str | None, event_id: int, wake: Callable[[Wait, int], None]) -> None:
         """Take a signal in; whoever has waited longest gets it."""
-        value = decode(text)
+        value = decode(self._converter, text)
         if not self._give(name, value, event_id, wake):
             self._values.setdefault(name, deque()).append(value)
 
@@ -119,9 +124,9 @@ class Inbox:
         return {name: len(values) for name, values in self._values.items() if values}
 
 
-def decode(text: str | None) -> Any:
+def decode(converter: DataConverter, text: str | None) -> Any:
     """Return a signal's value: its JSON; a text that is not JSON, which any client may send, as it is."""
     try:
-        return JSON.decode(text)
+        return converter.decode(text)
     except ValueError:
         return text

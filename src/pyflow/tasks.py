@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from . import _fiber
-from .converter import DATA_MAX, JSON, REASON_MAX, sendable
-from .exceptions import ActivityCanceledException, NotInActivityException, SerializationException, ServiceFault
+from .converter import DATA_MAX, JSON, REASON_MAX, DataConverter, sendable
+from .exceptions import ActivityCanceledException, NotInActivityException, PayloadStoreException, ServiceFault
 from .failures import type_of, write
 from .swf.client import Client, create_client, service_faults
 from .swf.events import attributes_of
@@ -45,6 +45,7 @@ class ActivityTask:
         client: an SWF client.
         domain: where the task is from.
         task: PollForActivityTask's reply.
+        converter: writes heartbeats' details, and reads them.
 
     Attributes:
         task_token: what answers it; any process may, until one of its timeouts ends it.
@@ -55,7 +56,7 @@ class ActivityTask:
         lost: SWF does not know the task any more: it timed out, or its execution has closed.
     """
 
-    def __init__(self, client: Client, domain: str, task: dict[str, Any]) -> None:
+    def __init__(self, client: Client, domain: str, task: dict[str, Any], converter: DataConverter = JSON) -> None:
         execution = task["workflowExecution"]
         self.task_token: str = task["taskToken"]
         self.activity_id: str = task["activityId"]
@@ -68,6 +69,7 @@ class ActivityTask:
         self.lost = False
         self._client = client
         self._domain = domain
+        self._converter = converter
         self._details: str | None = None
         self._cancel_requested = False
 
@@ -138,7 +140,7 @@ class ActivityTask:
                 elif event["eventType"] == "ActivityTaskScheduled" and attributes["activityId"] in before:
                     before.discard(attributes["activityId"])
                     if event["eventId"] in details:
-                        return _decoded(details[event["eventId"]])
+                        return _decoded(self._converter, details[event["eventId"]])
             if not before or "nextPageToken" not in page:
                 return None
             request["nextPageToken"] = page["nextPageToken"]
@@ -159,7 +161,10 @@ class ActivityTask:
 
     def _beat(self, details: Any) -> None:
         if details is not None:
-            self._details = _heartbeat_text(details)
+            try:
+                self._details = _heartbeat_text(self._converter, details)
+            except PayloadStoreException as error:
+                logger.warning("a heartbeat of %s goes without its details: %s", self.activity_id, error)
         more = {} if self._details is None else {"details": self._details}
         try:
             with service_faults("RecordActivityTaskHeartbeat"):
@@ -193,23 +198,27 @@ def current_task() -> ActivityTask:
     return task
 
 
-def complete_activity(task_token: str, result: Any = None, client: Client | None = None) -> None:
+def complete_activity(
+    task_token: str, result: Any = None, client: Client | None = None, *, converter: DataConverter = JSON
+) -> None:
     """
     Complete an activity task that its body left open with ``complete_later``.
 
     Args:
         task_token: what ``complete_later`` returned.
-        result: a JSON value, at most 32,768 characters of JSON.
+        result: a value as an activity returns it.
         client: an SWF client; None: ``create_client()``.
+        converter: what values become on their way; the one that its workers have.
 
     Raises:
         SerializationException: the result is not JSON, or too long.
+        PayloadStoreException: the payload store did not take it.
         ServiceFault: ``UnknownResourceFault`` if the task is not open any more.
 
     Source:
         SWF API Reference, RespondActivityTaskCompleted.
     """
-    text = JSON.encode(result, "the result of the activity")
+    text = converter.seal(converter.encode(result, "the result of the activity"))
     call = _made(client).respond_activity_task_completed
     repeat(call, "RespondActivityTaskCompleted", taskToken=task_token, result=text)
 
@@ -261,7 +270,9 @@ def cancel_activity(task_token: str, details: str | None = None, client: Client 
     repeat(call, "RespondActivityTaskCanceled", taskToken=task_token, **more)
 
 
-def heartbeat_activity(task_token: str, details: Any = None, client: Client | None = None) -> bool:
+def heartbeat_activity(
+    task_token: str, details: Any = None, client: Client | None = None, *, converter: DataConverter = JSON
+) -> bool:
     """
     Say that the work on an activity task that its body left open goes on.
 
@@ -269,6 +280,7 @@ def heartbeat_activity(task_token: str, details: Any = None, client: Client | No
         task_token: what ``complete_later`` returned.
         details: a JSON value, at most 2,048 characters of JSON; None sends none.
         client: an SWF client; None: ``create_client()``.
+        converter: what values become on their way; the one that its workers have.
 
     Returns:
         Whether somebody asked the activity to cancel: then stop, and call ``cancel_activity``.
@@ -280,7 +292,7 @@ def heartbeat_activity(task_token: str, details: Any = None, client: Client | No
     Source:
         SWF API Reference, RecordActivityTaskHeartbeat.
     """
-    more = {} if details is None else {"details": _heartbeat_text(details)}
+    more = {} if details is None else {"details": _heartbeat_text(converter, details)}
     with service_faults("RecordActivityTaskHeartbeat"):
         reply = _made(client).record_activity_task_heartbeat(taskToken=task_token, **more)
     return bool(reply["cancelRequested"])
@@ -290,18 +302,13 @@ def _made(client: Client | None) -> Client:
     return create_client() if client is None else client
 
 
-def _heartbeat_text(details: Any) -> str:
-    text = JSON.encode(details, "the details of a heartbeat")
-    if len(text) > HEARTBEAT_MAX:
-        raise SerializationException(
-            f"the details of a heartbeat are {len(text):,} characters of JSON; SWF takes {HEARTBEAT_MAX:,}. Send a place "
-            f"to go on from, and keep the data elsewhere."
-        )
-    return text
+def _heartbeat_text(converter: DataConverter, details: Any) -> str:
+    text = converter.encode(details, "the details of a heartbeat", limit=HEARTBEAT_MAX)
+    return converter.seal(text, HEARTBEAT_MAX)
 
 
-def _decoded(text: str) -> Any:
+def _decoded(converter: DataConverter, text: str) -> Any:
     try:
-        return JSON.decode(text)
+        return converter.decode(text)
     except ValueError:  # another program's heartbeat
         return text

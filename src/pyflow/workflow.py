@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from .converter import DATA_MAX, JSON, cut, duration
+from .converter import DATA_MAX, DataConverter, cut, duration
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
 from .failures import format_traceback
 from .future import Future, InvocationFuture, flatten, wait_for
 from .language import Language
+from .payloads.hints import hints_of
 from .replay.invocations import Failure
 from .replay.tables import Kind, State
 from .swf import decisions as swf
@@ -185,7 +186,11 @@ class WorkflowInvocationHelper(Language):
             SWF API Reference, ScheduleLambdaFunctionDecisionAttributes.
         """
         own_id = self._run.next_id("lambda")
-        text = None if input_arg is None else JSON.encode(input_arg, "the input of Lambda function", function_name)
+        text = (
+            None
+            if input_arg is None
+            else self._run.converter.encode(input_arg, "the input of Lambda function", function_name, sealable=False)
+        )
         limit = duration(timeout, "timeout") if timeout else None
         decide = partial(swf.schedule_lambda_function, own_id, function_name, input=text, start_to_close_timeout=limit)
         return self._run.invoke(_LAMBDA, own_id, function_name, decide, text, limit is None)
@@ -217,7 +222,7 @@ class WorkflowInvocationHelper(Language):
             SWF API Reference, ScheduleActivityTaskDecisionAttributes.
         """
         own_id = self._run.next_id("activity")
-        text = None if input_arg is None else JSON.encode(input_arg, "the input of activity", name)
+        text = None if input_arg is None else self._run.converter.encode(input_arg, "the input of activity", name)
         limit = ("NONE" if timeout == "NONE" else duration(timeout, "timeout")) if timeout else None
         decide = partial(
             swf.schedule_activity_task,
@@ -271,7 +276,9 @@ class WorkflowInvocationHelper(Language):
             own_id,
             name,
             version,
-            input=None if input_arg is None else JSON.encode(input_arg, "the input of child workflow", name),
+            input=None
+            if input_arg is None
+            else self._run.converter.encode(input_arg, "the input of child workflow", name),
             child_policy=child_policy,
             lambda_role=self.lambda_role if lambda_role is None else lambda_role,
             task_list=task_list,
@@ -309,13 +316,14 @@ class WorkflowInvocationHelper(Language):
         signal_id = self._run.next_id("invoke_once_signal")
         recorded = self._run.recorded(own_id)
         details = (
-            self._run.outside(lambda: self._run.freely(_record, callable, args, kwargs))
+            self._run.outside(lambda: self._run.freely(_record, self._run.converter, callable, args, kwargs))
             if recorded is None
             else recorded.details or "null"
         )
         future = self._run.invoke(
             Kind.MARKER, own_id, None, partial(swf.record_marker, own_id, details=details), future_class=_RecordedFuture
         )
+        future._hint = hints_of(callable).result  # noqa: SLF001 - how its result is read
         if recorded is not None and recorded.with_signal:
             signal = partial(swf.signal_external_workflow_execution, self.workflow_id, signal_id, run_id=self.run_id)
             self._run.invoke(Kind.SIGNAL, signal_id, signal_id, signal)
@@ -425,19 +433,23 @@ class _RecordedFuture(InvocationFuture[Any]):
     """The future of a recorded value: its marker says whether the call succeeded."""
 
     def _read(self, result: str) -> None:
-        value = JSON.decode(result)
+        value = self._host.converter.decode(result)
         if not isinstance(value, dict) or "succeeded" not in value:
             raise ValueError(f"the marker holds no recorded value: {value!r}")
         if not value["succeeded"]:
             self._state = State.FAILED
             self._failure = Failure(value.get("reason"), value.get("details"))
         self._value = value.get("result")
+        if self._hint is not None and self._value is not None:
+            self._value = self._host.converter.rebuild(self._value, self._hint, "the recorded value")
 
 
-def _record(callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def _record(
+    converter: DataConverter, callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> str:
     """Call it and return the marker's text, a failure included: what happened is recorded either way."""
     try:
-        return JSON.encode({"succeeded": True, "result": callable(*args, **kwargs)}, "the value to record")
+        return converter.encode({"succeeded": True, "result": callable(*args, **kwargs)}, "the value to record")
     except SerializationException as error:
         failure = {
             "succeeded": False,
@@ -450,4 +462,4 @@ def _record(callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
             "reason": "Exception raised while invoking callable",
             "details": cut(format_traceback(error), RECORDED_MAX),
         }
-    return JSON.encode(failure, "the failure to record")
+    return converter.encode(failure, "the failure to record")

@@ -530,7 +530,7 @@ def test_bug_18_future_of_a_failed_callable_has_failed(events, deciders):
 
 @pytest.mark.parametrize(
     ("value", "problem"),
-    [(object(), "Object of type object"), ({1, 2}, "Object of type set"), ("x" * 40_000, "characters of JSON")],
+    [(object(), "Object of type object"), ({1j}, "Object of type complex"), ("x" * 40_000, "characters of JSON")],
     ids=["object", "set", "too long"],
 )
 def test_bug_19_value_that_cannot_be_recorded_is_a_recorded_failure(value, problem, deciders):

@@ -1,4 +1,3 @@
-import json
 import threading
 from collections.abc import Callable
 from queue import Empty, Queue
@@ -6,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pyflow.converter import DataConverter
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.worker import polling, responding
 from pyflow.worker.activities import ActivityWorker
@@ -21,8 +21,8 @@ class Charge:
         self.name = name
         self.version = version
 
-    def execute(self, input: str | None) -> str:
-        return json.dumps(self.body(None if input is None else json.loads(input)))
+    def execute(self, input: str | None, converter: DataConverter) -> str:
+        return converter.encode(self.body(converter.decode(input)), "the result")
 
 
 class Service:
@@ -215,10 +215,10 @@ def test_a_result_that_cannot_be_encoded_fails_with_its_type():
     service = Service()
     service.put("1")
 
-    how, answer = only(work(service, Charge(lambda _: {1, 2}), until=1))
+    how, answer = only(work(service, Charge(lambda _: {1j}), until=1))
 
     assert how == "failed"
-    assert "set" in answer["details"]
+    assert "complex" in answer["details"]
 
 
 def test_a_report_too_long_is_cut_and_says_so():

@@ -166,7 +166,7 @@ def test_parking_in_a_row_waits_longer_and_stays_silent_while_its_timer_is_open(
 
 
 def test_error_of_ours_is_parked_and_never_fails_the_execution(caplog, monkeypatch):
-    monkeypatch.setattr("pyflow.replay.replayer.Replayer.decisions", lambda self: 1 / 0)
+    monkeypatch.setattr("pyflow.replay.replayer.Replayer.decisions", lambda self, seal: 1 / 0)
 
     (response,) = run(Service(task(FIRST)))
 

@@ -5,6 +5,7 @@ Does code fit a recorded history? Replay it from every prefix, cold and going on
 from collections.abc import Sequence
 from typing import Any
 
+from pyflow.converter import JSON, DataConverter
 from pyflow.exceptions import NondeterminismException
 from pyflow.replay.drift import Drift
 from pyflow.run import Run
@@ -32,7 +33,14 @@ class DriftException(NondeterminismException):
         )
 
 
-def check(workflow_class: type[Workflow], workflow_id: str, run_id: str, events: Sequence[Event]) -> None:
+def check(
+    workflow_class: type[Workflow],
+    workflow_id: str,
+    run_id: str,
+    events: Sequence[Event],
+    *,
+    converter: DataConverter = JSON,
+) -> None:
     """
     Replay a recorded history: a run that is kept from task to task, a cold one from each prefix, and the tail.
 
@@ -42,17 +50,18 @@ def check(workflow_class: type[Workflow], workflow_id: str, run_id: str, events:
         workflow_class: the code.
         workflow_id, run_id: the execution that the history is of.
         events: the whole history in the API's form, open or closed.
+        converter: the one of the workers that made it.
 
     Raises:
         NondeterminismException: the code does not fit, or does not do the same twice.
         DriftException: it fits, but an input or a duration differs.
         HistoryException: the history is not sound.
     """
-    kept = _run(workflow_class, workflow_id, run_id, events)
+    kept = _run(workflow_class, workflow_id, run_id, events, converter)
     try:
         for started in [event["eventId"] for event in events if event["eventType"] == "DecisionTaskStarted"]:
             kept.advance(events, started)
-            cold = _run(workflow_class, workflow_id, run_id, events)
+            cold = _run(workflow_class, workflow_id, run_id, events, converter)
             try:
                 cold.advance(events, started)
                 _compare(kept, cold, started)
@@ -65,8 +74,10 @@ def check(workflow_class: type[Workflow], workflow_id: str, run_id: str, events:
         kept.close()
 
 
-def _run(workflow_class: type[Workflow], workflow_id: str, run_id: str, events: Sequence[Event]) -> Run:
-    run = Run(workflow_class, workflow_id, run_id, logs="never")
+def _run(
+    workflow_class: type[Workflow], workflow_id: str, run_id: str, events: Sequence[Event], converter: DataConverter
+) -> Run:
+    run = Run(workflow_class, workflow_id, run_id, logs="never", converter=converter)
     run.read_ahead(events)
     return run
 

@@ -26,7 +26,7 @@ from .batches import Batch
 from .drift import Drift, drifts_of
 from .invocations import Invocation, format_place
 from .reserved import MATCHED, MORE, PARK, RESERVED
-from .response import OPEN_MAX, OPEN_MAX_LEAST, Outbox, fitting, owed_decisions
+from .response import OPEN_MAX, OPEN_MAX_LEAST, Outbox, fitting, owed_decisions, sealed
 from .rules import names_rules
 from .tables import ANSWERS, CLOSES, OUTCOMES, TABLES, Kind, State
 
@@ -38,6 +38,7 @@ class Replayer:
     Args:
         run_id: the run's id; it prefixes the ids of children (contract 3).
         locate: gives ``file:line in function`` of where the code waits, for messages.
+        open_payload: gives the JSON of a payload that history holds; raises PayloadException if it cannot be had.
 
     Attributes:
         batch: the number of the batch that was applied last, from 1.
@@ -50,7 +51,13 @@ class Replayer:
         drifts: what differed and does not matter for matching.
     """
 
-    def __init__(self, run_id: str, *, locate: Callable[[], str | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        *,
+        locate: Callable[[], str | None] = lambda: None,
+        open_payload: Callable[[str], str] = lambda text: text,
+    ) -> None:
         self.child_prefix = run_id.replace("+", "-").replace("/", "_").replace("=", "") + "."
         self.batch = 0
         self.started_event_id = 0
@@ -62,6 +69,7 @@ class Replayer:
         self.started: dict[str, Any] = {}
         self.drifts: list[Drift] = []
         self._locate = locate
+        self._open_payload = open_payload
         self._asked = 0
         self._has_returned = False
         self._outbox: Outbox = {}
@@ -154,15 +162,20 @@ class Replayer:
 
     # -- what must be sent --------------------------------------------------------------------------------------------
 
-    def decisions(self) -> list[Decision]:
+    def decisions(self, seal: Callable[[str], str] | None = None) -> list[Decision]:
         """
         Return the decisions that are owed, in the order they were asked for, a closing one last.
 
         At most 100 of them and 0.9 MB: what does not fit is left for the next response, which a reserved timer
         (``pyflow.more.N``) brings about. Of a kind that has as many open as an execution may have, what is more waits until
         one of them is over.
+
+        Args:
+            seal: gives what is sent for the JSON of a payload; called for what is sent now and nothing else. None: the JSON.
         """
         owed = owed_decisions(self._outbox, self._begun)
+        if seal is not None:
+            owed = sealed(owed, seal)
         count = fitting(owed)
         if count == len(owed):
             return owed
@@ -224,7 +237,7 @@ class Replayer:
         self._answered.append(invocation)
         state = invocation.step(event_type)
         if not invocation.is_plain or invocation.input != attributes.get("input"):
-            self.drifts += drifts_of(invocation, event)
+            self.drifts += drifts_of(invocation, event, self._open_payload)
         if state is _OPEN or state is _CANCELING:
             begun = self._begun[kind]
             begun[event_id] = invocation
@@ -259,7 +272,7 @@ class Replayer:
             assert invocation is not None
         self._answered.append(invocation)
         state = invocation.step(event_type)
-        self.drifts += drifts_of(invocation, event)
+        self.drifts += drifts_of(invocation, event, self._open_payload)
         invocation.settle(event, state)
         self._settled.append(invocation)
         if state is _FAILED:

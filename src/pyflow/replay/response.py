@@ -1,13 +1,15 @@
 """What of the decisions that are owed goes into one response: SWF's limits on it, and on what may be open at once."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pyflow.swf import decisions as swf
 from pyflow.swf.decisions import Decision
+from pyflow.swf.model import DECISION_ATTRIBUTES
 
 from .invocations import Invocation
+from .reserved import RESERVED
 from .tables import Kind
 
 DECISIONS_MAX: Final = 100
@@ -20,6 +22,16 @@ OPEN_MAX: Final = {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, 
 """How many of a kind one execution may have open; of SWF's 1,000 timers a few are left for the engine's own."""
 
 OPEN_MAX_LEAST: Final = min(OPEN_MAX.values())
+
+PAYLOADS: Final = {
+    "ScheduleActivityTask": "input",
+    "StartChildWorkflowExecution": "input",
+    "SignalExternalWorkflowExecution": "input",
+    "ContinueAsNewWorkflowExecution": "input",
+    "CompleteWorkflowExecution": "result",
+    "RecordMarker": "details",
+}
+"""What is sealed of which decisions. A Lambda function gets its input as it stands; reasons and failures are for people."""
 
 OutboxKey = tuple[Kind, str, bool]
 """What an owed decision is found by: kind, matched id, and whether it is a cancel."""
@@ -39,6 +51,21 @@ def owed_decisions(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> l
     if close is not None:
         owed.append(close.decide())
     return owed
+
+
+def sealed(owed: list[Decision], seal: Callable[[str], str]) -> list[Decision]:
+    """Return decisions with their payloads as they are sent; those that one response cannot hold stay as they are."""
+    return [_sealed(decision, seal) for decision in owed[:DECISIONS_MAX]] + owed[DECISIONS_MAX:]
+
+
+def _sealed(decision: Decision, seal: Callable[[str], str]) -> Decision:
+    decision_type = decision["decisionType"]
+    member = PAYLOADS.get(decision_type)
+    key = DECISION_ATTRIBUTES[decision_type]
+    attributes = decision[key]
+    if member not in attributes or attributes.get("markerName", "").startswith(RESERVED):
+        return decision
+    return {**decision, key: {**attributes, member: seal(attributes[member])}}
 
 
 def fitting(owed: list[Decision]) -> int:

@@ -5,7 +5,6 @@ Nothing runs beside the test: each step polls, decides, works and answers in tur
 """
 
 import importlib
-import json
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,11 +12,13 @@ from types import ModuleType
 from typing import Any, Final, Self
 
 from pyflow.activities import Activity
+from pyflow.converter import JSON, DataConverter
 from pyflow.exceptions import PyflowException
 from pyflow.executions import start_workflow
 from pyflow.handles import ExecutionHandle, WorkflowHandle, outcome_of
 from pyflow.history.check import check
 from pyflow.local import LocalSWF, VirtualClock
+from pyflow.payloads.hints import hints_of
 from pyflow.swf.client import service_faults
 from pyflow.swf.events import attributes_of
 from pyflow.worker.activities import ActivityWorker
@@ -46,6 +47,7 @@ class Flow:
         client: an SWF client on the test's own service, with boto3's methods.
         service, clock: that service, and its time.
         domain, task_list: where everything happens.
+        converter: what values become on their way; set another one before anything is started.
     """
 
     domain = DOMAIN
@@ -58,6 +60,7 @@ class Flow:
         self.client.register_domain(name=DOMAIN, workflowExecutionRetentionPeriodInDays="90")
         self._workflows: dict[tuple[str, str], type[Workflow]] = {}
         self._activities: dict[tuple[str, str], Activity[..., Any]] = {}
+        self._converter = JSON
         self._used: set[str] = set()
         self._decider: Decider | None = None
         self._worker: ActivityWorker | None = None
@@ -68,6 +71,16 @@ class Flow:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def converter(self) -> DataConverter:
+        """What values become on their way, for decider, activity worker, starter and handles alike."""
+        return self._converter
+
+    @converter.setter
+    def converter(self, converter: DataConverter) -> None:
+        self._converter = converter
+        self._decider = self._worker = None
 
     def use(self, *things: type[Workflow] | Activity[..., Any] | ModuleType) -> None:
         """
@@ -111,7 +124,7 @@ class Flow:
 
         Args:
             workflow: its class.
-            input: a JSON value; a text is sent as a text.
+            input: a value as ``run`` takes it; a text is sent as a text.
             workflow_id: None makes one up.
             options: what ``start_workflow`` takes besides.
         """
@@ -123,8 +136,9 @@ class Flow:
             workflow.NAME,
             workflow.VERSION,
             TASK_LIST,
-            input=None if input is None else json.dumps(input),
+            input=None if input is None else self.converter.encode(input, "the workflow's input"),
             client=self.client,
+            converter=self.converter,
             workflow_id=workflow_id,
             **options,
         )
@@ -190,7 +204,7 @@ class Flow:
             events = self.history(workflow_id, run_id)
             workflow = self._workflows.get((str(name), version))
             if workflow is not None:
-                check(workflow, workflow_id, run_id, events)
+                check(workflow, workflow_id, run_id, events, converter=self.converter)
             for event in events:
                 if event["eventType"] == "WorkflowExecutionContinuedAsNew":
                     following = attributes_of(event)
@@ -243,8 +257,12 @@ class Flow:
 
     def _prepare(self) -> None:
         if self._decider is None or self._worker is None:
-            self._decider = Decider(self._workflows.values(), DOMAIN, TASK_LIST, "flow", client=self.client)
-            self._worker = ActivityWorker(self._activities.values(), DOMAIN, TASK_LIST, "flow", client=self.client)
+            self._decider = Decider(
+                self._workflows.values(), DOMAIN, TASK_LIST, "flow", client=self.client, converter=self.converter
+            )
+            self._worker = ActivityWorker(
+                self._activities.values(), DOMAIN, TASK_LIST, "flow", client=self.client, converter=self.converter
+            )
             self._decider.ensure_workflows_registered()
             self._worker.ensure_activities_registered()
 
@@ -264,7 +282,8 @@ class Execution(ExecutionHandle):
     """
 
     def __init__(self, flow: Flow, workflow: type[Workflow], workflow_id: str, run_id: str) -> None:
-        super().__init__(flow.client, DOMAIN, workflow_id, run_id)
+        returns = hints_of(workflow.run).result
+        super().__init__(flow.client, DOMAIN, workflow_id, run_id, converter=flow.converter, returns=returns)
         self.workflow = workflow
         self.first_run_id = run_id
         self._flow = flow
@@ -302,7 +321,7 @@ class Execution(ExecutionHandle):
                     f"{self.workflow.__qualname__} is stuck: nothing is under way that could end its wait at "
                     f"{self.waiting or 'its start (no decision was made)'}"
                 )
-        return outcome_of(closed)
+        return outcome_of(closed, self.converter, self.returns)
 
 
 def _held_by(module: ModuleType) -> list[Any]:

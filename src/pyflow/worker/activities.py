@@ -10,8 +10,14 @@ from typing import Any, Final
 
 from pyflow import logs
 from pyflow.activities import Activity
-from pyflow.converter import DATA_MAX, REASON_MAX, sendable
-from pyflow.exceptions import ActivityCanceledException, PyflowException, ServiceFault
+from pyflow.converter import DATA_MAX, JSON, REASON_MAX, DataConverter, sendable
+from pyflow.exceptions import (
+    ActivityCanceledException,
+    PayloadException,
+    PayloadStoreException,
+    PyflowException,
+    ServiceFault,
+)
 from pyflow.failures import read, type_of, write
 from pyflow.swf.client import Client, create_client
 from pyflow.swf.faults import Verdict, judge
@@ -19,7 +25,7 @@ from pyflow.tasks import ActivityTask, performing
 
 from .polling import Poller, Task, backoff_max_s, poll_activity_task
 from .registration import ACTIVITY_TYPES, register_types
-from .responding import respond
+from .responding import respond, with_store
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +43,7 @@ class ActivityWorker:
         identity: recorded in ActivityTaskStarted; at most 256 characters.
         client: an SWF client; None: ``create_client(for_worker=True)``.
         concurrency: how many bodies may run at once. A task is polled for only while there is room for it.
+        converter: what values become on their way; give the deciders and the starters the same.
 
     Raises:
         PyflowException: two activities have one name and version.
@@ -51,6 +58,7 @@ class ActivityWorker:
         client: Client | None = None,
         *,
         concurrency: int = CONCURRENCY,
+        converter: DataConverter = JSON,
     ) -> None:
         logs.install()
         self._activities: dict[tuple[str, str], Activity[..., Any]] = {}
@@ -65,6 +73,7 @@ class ActivityWorker:
         self._identity = identity
         self._client = create_client(for_worker=True) if client is None else client
         self._concurrency = concurrency
+        self._converter = converter
         self._slots = Semaphore(concurrency)
         self._stop = Event()
         self._poller = Poller(self._poll, self._stop, backoff_max_s=backoff_max_s(self._client))
@@ -142,9 +151,17 @@ class ActivityWorker:
                 f"{self._identity} serves: {served}",
             )
             return
-        current = ActivityTask(self._client, self._domain, task)
+        current = ActivityTask(self._client, self._domain, task, self._converter)
+        text = task.get("input")
         try:
-            result = _executed(activity, current, task.get("input"))
+            text = None if text is None else with_store(self._converter.open, text, self._stop)
+        except PayloadStoreException:
+            raise  # not answered: who takes it after its timeout may reach the store
+        except PayloadException as error:
+            self._fail(task, type_of(error), write(error))
+            return
+        try:
+            result = _executed(activity, current, text, self._converter)
         except ActivityCanceledException as canceled:
             self._cancel(task, current, canceled)
             return
@@ -154,9 +171,7 @@ class ActivityWorker:
         if current.deferred:
             logger.info("activity %s is left open, to be completed by its token", _label(task))
             return
-        if len(result) > DATA_MAX:
-            self._fail(task, "result too long", f"the result is {len(result):,} characters; SWF takes {DATA_MAX:,}")
-            return
+        result = with_store(self._converter.seal, result, self._stop)
         try:
             self._respond("Completed", task, result=result)
         except ServiceFault as fault:
@@ -183,11 +198,11 @@ class ActivityWorker:
         respond(call, f"RespondActivityTask{how}", self._stop, taskToken=task["taskToken"], **response)
 
 
-def _executed(activity: Activity[..., Any], current: ActivityTask, text: str | None) -> str:
+def _executed(activity: Activity[..., Any], current: ActivityTask, text: str | None, converter: DataConverter) -> str:
     """Run a body, with its task to be had by ``activity.current()``."""
     token = performing.set(current)
     try:
-        return activity.execute(text)
+        return activity.execute(text, converter)
     finally:
         performing.reset(token)
 

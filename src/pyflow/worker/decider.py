@@ -14,10 +14,13 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from pyflow import logs
+from pyflow.converter import JSON, DataConverter
 from pyflow.exceptions import (
     DeciderException,
     HistoryException,
     NondeterminismException,
+    PayloadException,
+    PayloadStoreException,
     PyflowException,
     ServiceFault,
 )
@@ -66,6 +69,7 @@ class Decider:
         runs_kept: how many live runs each thread keeps between tasks; 0 replays each task from its history.
         legacy_child_ids: name children as 2.0.0 did, which collides between runs.
         log_replays: let the code's log lines be heard also while it replays what an earlier task has completed.
+        converter: what values become on their way; give the activity workers and the starters the same.
 
     Raises:
         PyflowException: two classes have the same NAME and VERSION, or one lacks them.
@@ -82,6 +86,7 @@ class Decider:
         runs_kept: int = RUNS_KEPT,
         legacy_child_ids: bool = False,
         log_replays: bool = False,
+        converter: DataConverter = JSON,
     ) -> None:
         logs.install()
         self._classes = _by_type(workflow_classes)
@@ -91,6 +96,7 @@ class Decider:
         self._given_client = client
         self._legacy_child_ids = legacy_child_ids
         self._logs: logs.Logs = "always" if log_replays else "live"
+        self._converter = converter
         self._runs_kept = runs_kept
         self._of_thread = threading.local()
         self._stopping = threading.Event()
@@ -114,7 +120,7 @@ class Decider:
 
     def process_decision_task(self, decision_task: Task) -> DecidedTask:
         """
-        Decide a task. Calls no service.
+        Decide a task. Calls no service; payloads that are too long for SWF are put into the converter's store.
 
         Args:
             decision_task: PollForDecisionTask's reply with the events of all pages.
@@ -125,6 +131,7 @@ class Decider:
         Raises:
             NondeterminismException: the code does not fit the history.
             HistoryException: the history is not sound.
+            PayloadException: something in history cannot be opened; PayloadStoreException: the store does not answer.
             DeciderException: no class here has the task's workflow type, or the run follows rules of another pyflow.
         """
         missing = sorted(_TASK_MEMBERS - decision_task.keys())
@@ -147,7 +154,12 @@ class Decider:
                 raise
         if run is None:
             run = self._replay(workflow_class, execution, events, decision_task["startedEventId"])
-        decided = DecidedTask(decision_task["taskToken"], run.decisions(), run.execution_context())
+        try:
+            decisions = run.decisions(self._converter.seal if self._converter.seals else None)
+        except BaseException:
+            run.close()
+            raise
+        decided = DecidedTask(decision_task["taskToken"], decisions, run.execution_context())
         self._runs.keep(run)
         return decided
 
@@ -225,6 +237,7 @@ class Decider:
             execution["runId"],
             legacy_child_ids=self._legacy_child_ids,
             logs=self._logs,
+            converter=self._converter,
         )
         try:
             run.advance(events, until)
@@ -240,6 +253,11 @@ class Decider:
             decided = self.process_decision_task(task)
         except NondeterminismException as error:
             logger.error("%s: parked. %s", _title(task), error)  # noqa: TRY400 - the message says both sides and where
+            self._respond(task, _parked(task, str(error)))
+        except PayloadStoreException as error:
+            logger.warning("%s: not answered, it will be handed out again. %s", _title(task), error)
+        except PayloadException as error:
+            logger.error("%s: parked. %s", _title(task), error)  # noqa: TRY400 - the message says what is missing
             self._respond(task, _parked(task, str(error)))
         except (HistoryException, DeciderException) as error:
             logger.error("%s: not answered. %s", _title(task), error)  # noqa: TRY400 - the message says it all

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import Any, Final
 
-from pyflow.exceptions import ServiceFault
+from pyflow.exceptions import PayloadStoreException, ServiceFault
 from pyflow.swf.client import service_faults
 from pyflow.swf.faults import Reply, Verdict, judge, reply_of
 from pyflow.swf.repeating import backoff_s
@@ -65,3 +65,31 @@ def respond(call: Callable[..., Any], operation: str, stop: Event, **response: A
             time.sleep(wait_s)
         else:
             return
+
+
+def with_store(call: Callable[[str], str], text: str, stop: Event) -> str:
+    """
+    Seal or open a payload, and try again while its store does not answer.
+
+    Args:
+        call: ``converter.seal`` or ``converter.open``.
+        text: what it is called with.
+        stop: whether the worker is asked to stop; there is less patience then.
+
+    Raises:
+        PayloadStoreException: the store has not answered for ten minutes.
+        PayloadException: the payload cannot be opened, however often it is tried.
+    """
+    started_s = time.monotonic()
+    failures = 0
+    while True:
+        try:
+            return call(text)
+        except PayloadStoreException as error:
+            patience_s = STOPPING_RETRY_S if stop.is_set() else RETRY_S
+            if time.monotonic() - started_s > patience_s:
+                raise
+            wait_s = backoff_s(failures, BACKOFF_MAX_S)
+            failures += 1
+            logger.warning("next try in %.1f s: %s", wait_s, error)
+            time.sleep(wait_s)
