@@ -48,6 +48,7 @@ def _json_encoder(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterabl
 # What json.loads calls when there is no white space around a text; that is the case for what other programs wrote.
 _SCAN: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined] # typeshed leaves it out
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _CUT_MARK: Final = "... [cut]"
 
 
@@ -133,7 +134,14 @@ class DataConverter:
         """
         problem: Exception | None = None
         try:
-            text = self._json(value)
+            try:
+                text = "".join(self._pieces(value, 0))
+            except TypeError as error:
+                if "keys must be" not in str(error):
+                    raise
+                text = "".join(self._pieces(_with_plain_keys(value, self), 0))
+            if len(text) > 2 * DEPTH_MAX or "\\ud" in text:
+                _refuse_unreadable(text, value)
         except (TypeError, ValueError, RecursionError) as error:
             problem = error
         if problem is not None:  # raised out here, so that the author's traceback does not show the encoder's
@@ -152,19 +160,6 @@ class DataConverter:
         fits = self._seal.fits(text, limit) if sealable else len(text) <= limit
         if not fits:
             raise SerializationException(_too_long(_called(what, name), len(text), limit, sealable=sealable))
-
-    def _json(self, value: Any) -> str:
-        try:
-            text = "".join(self._pieces(value, 0))
-        except TypeError as error:
-            if "keys must be" not in str(error):
-                raise
-            text = "".join(self._pieces(_with_plain_keys(value, self), 0))
-        if len(text) > 2 * DEPTH_MAX and text.count("[") + text.count("{") > DEPTH_MAX:
-            _refuse_depth(_SCAN(text, 0)[0])
-        if "\\ud" in text and _LONE_SURROGATE.search(json.dumps(_SCAN(text, 0)[0], ensure_ascii=False)):
-            raise ValueError("it holds half of a surrogate pair, which no UTF-8 text has")
-        return text
 
     def decode(self, text: str | None, hint: Any = None, what: str = "the value") -> Any:
         """
@@ -260,19 +255,29 @@ def _too_long(who: str, size: int, limit: int, *, sealable: bool) -> str:
     return f"{who} is {size:,} characters of JSON; SWF takes {limit:,}. {way} a reference to where the data is instead."
 
 
-def _refuse_depth(value: Any) -> None:
-    """Raise ValueError for what is nested so deeply that others could not read it."""
-    level = [value]  # lists and dicts
-    for _ in range(DEPTH_MAX):
+def _refuse_unreadable(text: str, value: Any) -> None:
+    """Raise ValueError for JSON that others could not read: nested very deeply, or with half of a surrogate pair."""
+    if text.count("[") + text.count("{") > DEPTH_MAX and _is_deep(text, value):
+        raise ValueError(f"it is nested more than {DEPTH_MAX} deep")
+    if "\\ud" in text and _LONE_SURROGATE.search(json.dumps(_SCAN(text, 0)[0], ensure_ascii=False)):
+        raise ValueError("it holds half of a surrogate pair, which no UTF-8 text has")
+
+
+def _is_deep(text: str, value: Any) -> bool:
+    """Look through a value level by level; where it is rich, through what was made of it."""
+    level: list[Any] = [[value]]
+    for _ in range(DEPTH_MAX + 1):
         level = [
             inner
             for outer in level
             for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (list, dict))
+            if type(inner) not in _SCALARS
         ]
         if not level:
-            return
-    raise ValueError(f"it is nested more than {DEPTH_MAX} deep")
+            return False
+        if not all(isinstance(inner, (list, tuple, dict)) for inner in level):
+            return _is_deep(text, _SCAN(text, 0)[0])
+    return True
 
 
 def _with_plain_keys(value: Any, converter: DataConverter) -> Any:
