@@ -4,13 +4,12 @@ The actions of SWF by name: check the request, run it in the service, give back 
 Everything that reaches the service, by whatever door, comes through here.
 """
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 from pyflow.exceptions import ServiceFault
-from pyflow.swf.model import OPERATIONS
+from pyflow.swf.methods import METHODS
 
 from . import faults, validation
 from .calls import Context, Work
@@ -20,18 +19,12 @@ from .operations import control, executions, registration, tasks, visibility
 Operation = Callable[[Engine, dict[str, Any], Context], Any]
 DEFAULT_REGION: Final = "us-east-1"
 
-
-def method_name(action: str) -> str:
-    """Return boto3's name of an action: ``PollForDecisionTask`` is ``poll_for_decision_task``."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
-
-
 _MODULES: Final = (registration, executions, tasks, visibility)
 _OPERATIONS: Final[dict[str, Operation]] = {
-    action: getattr(module, method_name(action))
-    for action in OPERATIONS
+    action: getattr(module, method)
+    for action, method in METHODS.items()
     for module in _MODULES
-    if hasattr(module, method_name(action))
+    if hasattr(module, method)
 }
 
 
@@ -55,7 +48,7 @@ def prepare(engine: Engine, action: str, request: dict[str, Any]) -> Work:
     if action in CONTROL:
         return partial(CONTROL[action], engine, request)
     if operation is None:
-        if action not in OPERATIONS:
+        if action not in METHODS:
             raise faults.unknown_operation(action)
         raise ServiceFault(
             "UnknownOperationException",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pyflow.exceptions import ServiceFault
+from pyflow.swf.methods import ACTIONS
 from pyflow.swf.model import EVENT_ATTRIBUTES, OPERATIONS, SHAPES
 
 from . import api
@@ -13,7 +14,6 @@ from .mishaps import NoAnswer
 from .service import Service
 from .state import Event
 
-ACTIONS: Final = {api.method_name(action): action for action in OPERATIONS}
 TIMESTAMPS: Final = {
     member for shape in SHAPES.values() for member, kind in shape.get("members", {}).items() if kind == "Timestamp"
 }
