@@ -65,7 +65,13 @@ def task_of(client, activity_id="activity1"):
     return ActivityTask(
         client,
         "d",
-        {"taskToken": "t", "activityId": activity_id, "workflowExecution": {"workflowId": "w", "runId": "r"}},
+        {
+            "taskToken": "t",
+            "activityId": activity_id,
+            "activityType": {"name": "charge", "version": "1.0"},
+            "workflowExecution": {"workflowId": "w", "runId": "r"},
+            "startedEventId": 6,
+        },
     )
 
 

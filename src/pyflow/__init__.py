@@ -37,6 +37,7 @@ from .exceptions import (
 from .executions import StartedWorkflow, start_workflow
 from .future import Future
 from .handles import WorkflowHandle, WorkflowStatus, get_workflow_status, handle
+from .interceptors import Interceptor, intercept
 from .payloads.compression import ZlibCodec
 from .payloads.encryption import EncryptionCodec
 from .payloads.sealing import Codec, PayloadStore
@@ -63,6 +64,7 @@ __all__ = [
     "FileStore",
     "Future",
     "HistoryException",
+    "Interceptor",
     "InvocationCanceledException",
     "InvocationException",
     "InvocationFailedException",
@@ -97,6 +99,7 @@ __all__ = [
     "get_workflow_status",
     "handle",
     "heartbeat_activity",
+    "intercept",
     "logger",
     "poll_for_executions",
     "signal",

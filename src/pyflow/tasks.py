@@ -51,6 +51,8 @@ class ActivityTask:
         task_token: what answers it; any process may, until one of its timeouts ends it.
         activity_id: ``activity3``; of a further attempt ``activity3.2``.
         workflow_id, run_id: the execution that asked for it.
+        activity_type, activity_version: the registered type.
+        started_event_id: its ActivityTaskStarted in the execution's history.
         attempt: which attempt of its retry policy this is, from 1.
         deferred: ``complete_later`` was called.
         lost: SWF does not know the task any more: it timed out, or its execution has closed.
@@ -62,6 +64,9 @@ class ActivityTask:
         self.activity_id: str = task["activityId"]
         self.workflow_id: str = execution["workflowId"]
         self.run_id: str = execution["runId"]
+        self.activity_type: str = task["activityType"]["name"]
+        self.activity_version: str = task["activityType"]["version"]
+        self.started_event_id: int = task["startedEventId"]
         later = _LATER_ATTEMPT.fullmatch(self.activity_id)
         self._first_id = later[1] if later else self.activity_id
         self.attempt = int(later[2]) if later else 1

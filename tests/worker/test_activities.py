@@ -43,6 +43,7 @@ class Service:
                     "activityId": f"activity{number}",
                     "activityType": {"name": name, "version": "1.0"},
                     "workflowExecution": {"workflowId": "w", "runId": "r"},
+                    "startedEventId": 6,
                     "input": text,
                 }
             )

@@ -131,18 +131,18 @@ def service_faults(operation: str) -> Iterator[None]:
     """
     try:
         yield
-    except ServiceFault as fault:
-        fault.operation = fault.operation or operation
-        raise
     except Exception as error:
-        translated = _as_fault(error, operation)
-        if translated is None:
+        fault = as_fault(error, operation)
+        if fault is None or fault is error:
             raise
-        raise translated from error
+        raise fault from error
 
 
-def _as_fault(error: Exception, operation: str) -> ServiceFault | None:
-    """Translate an error of botocore; None: not one of botocore's."""
+def as_fault(error: Exception, operation: str) -> ServiceFault | None:
+    """Translate an error of whichever client; None: it is no client's."""
+    if isinstance(error, ServiceFault):
+        error.operation = error.operation or operation
+        return error
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 

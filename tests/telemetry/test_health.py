@@ -1,0 +1,102 @@
+"""A worker is well while its polls are answered, and its port says so."""
+
+import json
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from pyflow.exceptions import ServiceFault
+from pyflow.telemetry.endpoint import Endpoint
+from pyflow.telemetry.health import Health
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def health(time: Time) -> Health:
+    return Health(silence_max_s=100, clock=time)
+
+
+def denied() -> Any:
+    raise ServiceFault("AccessDeniedException", "not authorized")
+
+
+def test_it_starts_and_is_well_from_the_first_answer(health: Health) -> None:
+    assert health.report() == {"status": "starting", "polls": {}}
+    health.call("PollForDecisionTask", {}, dict)
+    assert health.report() == {
+        "status": "ok",
+        "polls": {"PollForDecisionTask": {"answered_s_ago": 0.0, "fault": None}},
+    }
+
+
+def test_silence_is_a_failure_and_an_answer_mends_it(health: Health, time: Time) -> None:
+    health.call("PollForDecisionTask", {}, dict)
+    time.now_s += 101
+    assert health.report()["status"] == "failing"
+    health.call("PollForDecisionTask", {}, dict)
+    assert health.report()["status"] == "ok"
+
+
+def test_a_worker_that_never_got_an_answer_fails_too(health: Health, time: Time) -> None:
+    with pytest.raises(ServiceFault):
+        health.call("PollForActivityTask", {}, denied)
+    assert health.report()["status"] == "starting"
+    time.now_s += 101
+    report = health.report()
+    assert report["status"] == "failing"
+    assert "AccessDeniedException" in report["polls"]["PollForActivityTask"]["fault"]
+
+
+def test_one_kind_of_poll_that_is_silent_is_enough(health: Health, time: Time) -> None:
+    health.call("PollForActivityTask", {}, dict)
+    time.now_s += 90
+    health.call("PollForDecisionTask", {}, dict)
+    time.now_s += 20
+    assert health.report()["status"] == "failing"
+
+
+def test_other_calls_say_nothing(health: Health) -> None:
+    health.call("RespondDecisionTaskCompleted", {}, dict)
+    assert health.report()["status"] == "starting"
+
+
+def get(endpoint: Endpoint, path: str, method: str = "GET") -> tuple[int, str | None, bytes]:
+    connection = HTTPConnection(endpoint.url.removeprefix("http://"))
+    try:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return response.status, response.getheader("content-type"), response.read()
+    finally:
+        connection.close()
+
+
+def test_the_port_serves_both_pages_and_nothing_else(health: Health) -> None:
+    with Endpoint(health, lambda: (b"pyflow_x 1\n", "text/plain; version=0.0.4")) as endpoint:
+        assert get(endpoint, "/health")[0] == 503
+        health.call("PollForDecisionTask", {}, dict)
+        status, kind, body = get(endpoint, "/health")
+        assert (status, kind, json.loads(body)["status"]) == (200, "application/json", "ok")
+        health.stopping = True
+        assert get(endpoint, "/health")[0] == 503
+        assert get(endpoint, "/metrics") == (200, "text/plain; version=0.0.4", b"pyflow_x 1\n")
+        assert get(endpoint, "/health", "HEAD")[2] == b""
+        assert get(endpoint, "/../etc/passwd")[0] == 404
+        assert get(endpoint, "/health", "POST")[0] == 405
+
+
+def test_without_metrics_there_is_no_such_page(health: Health) -> None:
+    with Endpoint(health, None) as endpoint:
+        assert get(endpoint, "/metrics")[0] == 404
