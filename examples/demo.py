@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 import pyflow
-from pyflow.cli.trace import Line, Trace, render
+from pyflow.cli.output import render
+from pyflow.history.trace import Line, Trace
 from pyflow.swf.client import create_client
 
 HERE = Path(__file__).parent

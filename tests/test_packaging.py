@@ -33,7 +33,7 @@ def run(folder: Path, *command: str, **environment: str) -> str:
 def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel):
     source = {
         str(path.relative_to(ROOT / "src"))
-        for path in (ROOT / "src/pyflow").rglob("*")
+        for path in (ROOT / "src").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}

@@ -132,6 +132,11 @@ class WorkflowFailedException(PyflowException):
     def __init__(self, reason: str, details: str | None) -> None:
         super().__init__(reason, details)
 
+    def __str__(self) -> str:
+        """Say why in one text, without the whole report."""
+        said = [self.reason, self.remote_type, self.remote_message if self.remote_type else self.details]
+        return ": ".join(part for part in said if part)
+
     @property
     def reason(self) -> str:
         """The short text."""

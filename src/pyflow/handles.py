@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from textwrap import indent
 from typing import Any, Final
 
 from .converter import JSON, REASON_MAX, DataConverter, sendable
@@ -410,6 +411,7 @@ def outcome_of(closed: dict[str, Any], converter: DataConverter = JSON, returns:
             report = read(failure.details)
             if report is not None:
                 failure.remote_type, failure.remote_message, failure.remote_traceback, _ = report
+                failure.add_note(f"where it happened:\n{indent(report.traceback.rstrip(), '  ')}")
             raise failure
         case "WorkflowExecutionCanceled":
             raise WorkflowCanceledException(attributes.get("details"))

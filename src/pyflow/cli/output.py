@@ -1,13 +1,14 @@
 """What the commands say, and how they refuse."""
 
-import json
 from typing import Any, Final
 
 import click
 from rich.console import Console
+from rich.text import Text
 
-SHORT: Final = 60
-"""Characters of an input or a result in a line about something else."""
+from pyflow.history.trace import Line, columns, printable
+
+COLORS: Final = {"completed": "green", "failed": "red", "refused": "red", "out": "yellow", "canceled": "yellow"}
 
 
 class Refusal(click.ClickException):
@@ -47,15 +48,18 @@ def warn(line: str) -> None:
     click.echo(f"pyflow: {line}", err=True)
 
 
-def printable(text: str) -> str:
-    """Return a text whose control characters cannot play with a terminal; line ends and tabs stay."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else json.dumps(character)[1:-1]
-        for character in text
+def render(line: Line, began: Any) -> Text:
+    """
+    Lay a line of a trace out for a terminal.
+
+    Args:
+        line: what happened.
+        began: the time that counts as 0 s, of the kind of ``line.time``.
+    """
+    when, what, own_id, value = columns(line, began)
+    return (
+        Text(when)
+        .append(what, style=COLORS.get(line.what.rpartition(" ")[2], ""))
+        .append(own_id, style="cyan")
+        .append(value, style="dim")
     )
-
-
-def short(text: str | None) -> str:
-    """Return a text on one line, shortened to a glance."""
-    line = " ".join(printable(text or "").split())
-    return line if len(line) <= SHORT else line[: SHORT - 3] + "..."

@@ -16,6 +16,7 @@ from pyflow.activities import Activity
 from pyflow.exceptions import PyflowException
 from pyflow.executions import start_workflow
 from pyflow.failures import read
+from pyflow.history.trace import Trace, printable
 from pyflow.local import LocalSWF
 from pyflow.replay.reserved import PARK
 from pyflow.swf.client import Client
@@ -25,9 +26,8 @@ from pyflow.worker.decider import Decider
 from pyflow.workflow import Workflow
 
 from .loading import activities_in, functions_at, workflow_at, workflows_in
-from .output import Refusal, Unfinished, printable, refuse, say, stderr
+from .output import Refusal, Unfinished, refuse, render, say, stderr
 from .stopping import leave
-from .trace import Trace, render
 
 DOMAIN: Final = "pyflow-run"
 TASK_LIST: Final = "pyflow-run"

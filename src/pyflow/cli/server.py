@@ -12,8 +12,8 @@ from typing import Any, Final
 import click
 
 from pyflow.exceptions import PyflowException
-from pyflow.local import Clock, LocalSWF, Server, SystemClock, VirtualClock
-from pyflow.local.server import LOOPBACK
+from pyflow.local import Clock, LocalSWF, SystemClock, VirtualClock
+from pyflow.local.server import LOOPBACK, Server
 
 from .loading import functions_at
 from .output import Refusal, say, warn

@@ -31,6 +31,7 @@ class History:
         workflow_type: ``{"name": ..., "version": ...}``.
         domain, workflow_id, run_id: of the execution; None where the file does not say. Children's ids and random draws
             are made from the run id: without it they cannot be replayed.
+        scrubbed: its payloads are placeholders; see ``pyflow.history.scrub``.
     """
 
     events: list[Event]
@@ -38,6 +39,7 @@ class History:
     domain: str | None = None
     workflow_id: str | None = None
     run_id: str | None = None
+    scrubbed: bool = False
 
 
 def load(path: str | Path) -> History:
@@ -86,6 +88,7 @@ def save(history: History, path: str | Path) -> None:
         "workflowId": history.workflow_id,
         "runId": history.run_id,
         "workflowType": history.workflow_type,
+        "scrubbed": history.scrubbed or None,
     }
     members = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items() if value is not None]
     events = ",\n".join(json.dumps({**event, "eventTimestamp": _seconds(event)}) for event in history.events)
@@ -110,7 +113,7 @@ def _history(content: Any) -> History:
     if not isinstance(workflow_type, dict) or not {"name", "version"} <= set(workflow_type):
         raise ValueError(f"its workflowType is {workflow_type!r}, not an object of name and version")
     domain, workflow_id, run_id = (_text(content, name) for name in ("domain", "workflowId", "runId"))
-    return History(events, workflow_type, domain, workflow_id, run_id)
+    return History(events, workflow_type, domain, workflow_id, run_id, content.get("scrubbed") is True)
 
 
 def _event(event: Any, number: int) -> Event:

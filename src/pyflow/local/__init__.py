@@ -12,7 +12,7 @@ The embedded SWF service: the wire protocol on SQLite, behind three doors.
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pyflow.exceptions import PyflowException
 
@@ -23,13 +23,16 @@ from .engine import Engine
 from .ids import Ids
 from .inprocess import make_client
 from .mishaps import Plan
+from .pending import Pending, pending_in
 from .remote_lambdas import RemoteFunctions
-from .server import Server
 from .service import Service
 from .store import Store
 from .throttles import Throttles
 
-__all__ = ["Clock", "DirectClient", "LocalSWF", "Server", "SystemClock", "VirtualClock"]
+if TYPE_CHECKING:
+    from .server import Server
+
+__all__ = ["Clock", "DirectClient", "LocalSWF", "Pending", "SystemClock", "VirtualClock"]
 
 
 class LocalSWF:
@@ -47,6 +50,7 @@ class LocalSWF:
             last moments before a power cut or a crash of the system may be lost.
         aws_throttles: refuse requests and decisions beyond the rates that AWS grants an account.
         lambda_endpoint_url: where Lambda functions run that are not registered here: AWS Lambda, SAM, LocalStack.
+        lambda_threads: run Lambda functions in threads, as soon as they are asked for; else ``run_lambda`` runs them.
 
     Raises:
         PyflowException: the file is another program's, damaged, of a newer pyflow, or in use; the text says which.
@@ -64,6 +68,7 @@ class LocalSWF:
         fast: bool = False,
         aws_throttles: bool = False,
         lambda_endpoint_url: str | None = None,
+        lambda_threads: bool = True,
     ) -> None:
         self.path = os.fspath(path)
         # Two names of one file are one file.
@@ -80,7 +85,7 @@ class LocalSWF:
             engine.require_lambda_role = require_lambda_role
             engine.throttles = Throttles(engine.clock) if aws_throttles else None
             elsewhere = RemoteFunctions(lambda_endpoint_url) if lambda_endpoint_url else None
-            self._service = Service(engine, lambdas or {}, poll_wait_s, elsewhere)
+            self._service = Service(engine, lambdas or {}, poll_wait_s, elsewhere, lambda_threads=lambda_threads)
         except BaseException:
             self._release()
             raise
@@ -113,15 +118,15 @@ class LocalSWF:
         """
         self._service.engine.refuse_decision = plan or (lambda kind, attributes: None)
 
-    @property
-    def lambdas_busy(self) -> bool:
-        """Whether a Lambda function runs or is about to."""
-        return self._service.lambdas.busy
+    def run_lambda(self) -> bool:
+        """Run the next Lambda function that waits, in the caller's thread; tell whether there was one."""
+        return self._service.lambdas.run_next()
 
-    def next_deadline_ms(self) -> int | None:
-        """Return when the next timer or timeout is due, in milliseconds since the epoch; None if none is armed."""
-        due: int | None = self._service.run(lambda _: self._service.engine.deadlines.next_due(), "")
-        return due
+    def pending(self, domain: str) -> Pending:
+        """Tell what waits in a domain for workers, and when the next timer or timeout is due."""
+        service = self._service
+        pending: Pending = service.run(lambda _: pending_in(service.engine, domain, service.lambdas.waiting), "")
+        return pending
 
     def client(self) -> Any:
         """Return a boto3 SWF client whose requests are answered in this process."""
@@ -131,7 +136,7 @@ class LocalSWF:
         """Return a client with boto3's methods and dictionaries, and nothing in between."""
         return DirectClient(self._service)
 
-    def serve(self, port: int = 0, host: str = "127.0.0.1", *, token: str | None = None) -> Server:
+    def serve(self, port: int = 0, host: str = "127.0.0.1", *, token: str | None = None) -> "Server":
         """
         Serve HTTP in a thread of this process.
 
@@ -147,6 +152,8 @@ class LocalSWF:
             OSError: the address cannot be had; the text names it.
             ValueError: an address of the network and no token, or a token that can be guessed.
         """
+        from .server import Server  # noqa: PLC0415 - the HTTP server is a tenth of a second, and only this door needs it
+
         server = Server(self._service, port, host, token)
         self._servers.append(server)
         return server

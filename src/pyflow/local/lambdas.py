@@ -40,6 +40,10 @@ class Outcome:
     attributes: dict[str, str]
 
 
+class Unanswered(Exception):
+    """Raised by a function that is never to end: its task times out."""
+
+
 class LambdaContext:
     """
     What a function gets as its second argument; the names are AWS Lambda's.
@@ -72,7 +76,8 @@ class Lambdas:
         functions: what is there at the start, by name.
         started: called in the function's thread before it runs; whether it may (its task may have closed meanwhile).
         finished: called in the function's thread with how it ended.
-        most: how many run at once. One that ran into its timeout no longer counts: Python cannot stop a thread.
+        most: how many run at once. One that ran into its timeout no longer counts: Python cannot stop a thread. 0: none by
+            itself; ``run_next`` runs them.
 
     ``elsewhere`` runs the functions that are not registered, if it is set.
     """
@@ -111,6 +116,21 @@ class Lambdas:
             self._waiting.append(invocation)
         self._fill()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait to be run."""
+        return len(self._waiting)
+
+    def run_next(self) -> bool:
+        """Run the next invocation that waits right here, in the caller's thread; tell whether there was one."""
+        with self._lock:
+            if not self._waiting:
+                return False
+            invocation = self._waiting.popleft()
+            self._running.add(invocation)
+        self._run(invocation)
+        return True
+
     def write_off(self, run: int, scheduled_id: int) -> None:
         """Stop counting an invocation whose task is closed; its thread goes on to nobody's interest."""
         with self._lock:
@@ -144,6 +164,8 @@ class Lambdas:
         try:
             if self._started(invocation):
                 self._finished(invocation, self._outcome(invocation))
+        except Unanswered:
+            pass
         finally:
             with self._lock:
                 self._running.discard(invocation)
@@ -172,6 +194,8 @@ def _call(function: Function, invocation: Invocation) -> Outcome:
         return failure("InvalidRequestContentException", f"the input of {invocation.name!r} is not JSON: {error}")
     try:
         result = function(event, LambdaContext(invocation))
+    except Unanswered:
+        raise
     except BaseException as error:
         return failure(type(error).__name__, str(error), traceback.format_tb(error.__traceback__)[1:])
     try:

@@ -59,6 +59,7 @@ class Service:
         functions: Lambda functions by name.
         poll_wait_s: how long a poll waits for a task, in real time.
         elsewhere: runs the functions that are not among them.
+        lambda_threads: run functions in threads as soon as they are asked for; else ``lambdas.run_next`` runs them.
     """
 
     def __init__(
@@ -67,10 +68,13 @@ class Service:
         functions: Mapping[str, Function],
         poll_wait_s: float,
         elsewhere: Callable[[Invocation], Outcome] | None = None,
+        *,
+        lambda_threads: bool = True,
     ) -> None:
         self.engine = engine
         self.ids = engine.ids
-        self.lambdas = Lambdas(functions, self._lambda_started, self._lambda_finished)
+        at_once = {} if lambda_threads else {"most": 0}
+        self.lambdas = Lambdas(functions, self._lambda_started, self._lambda_finished, **at_once)
         self.lambdas.elsewhere = elsewhere
         self._store = engine.store
         self._clock = engine.clock

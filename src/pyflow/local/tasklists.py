@@ -3,7 +3,7 @@
 import heapq
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -102,6 +102,10 @@ class TaskLists:
         """Return how many tasks wait in a list."""
         tasks = self._lists.get(key)
         return len(tasks.members) if tasks else 0
+
+    def waiting(self) -> Iterator[tuple[ListKey, set[tuple[int, int]]]]:
+        """Return the lists in which tasks wait, each with its tasks as (run, event id)."""
+        return ((key, tasks.members) for key, tasks in self._lists.items() if tasks.members)
 
     def polls(self, key: ListKey) -> deque[Any]:
         """Return the polls that wait at a list, the longest-waiting first."""

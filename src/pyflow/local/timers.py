@@ -1,7 +1,7 @@
 """The deadlines of everything open, in the order of their time."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 Key = tuple[int, int]
@@ -40,6 +40,10 @@ class Deadlines:
     def disarm(self, run: int, event_id: int) -> None:
         """Take the deadline away, if it has one."""
         self._armed.pop((run, event_id), None)
+
+    def __iter__(self) -> Iterator[tuple[Key, int]]:
+        """Give each, as ((run, event id), due), in no order."""
+        return iter(self._armed.items())
 
     def next_due(self) -> int | None:
         """Return the time of the next deadline."""

@@ -1,5 +1,17 @@
 """Workflows under test: a service of their own, time that skips, and every history replayed."""
 
-from .flow import Execution, Flow
+from .execution import Execution, StuckException
+from .fakes import TIMES_OUT, Call, Fake, ScriptEndedException
+from .flow import Flow, Move, SpinningException
 
-__all__ = ["Execution", "Flow"]
+__all__ = [
+    "TIMES_OUT",
+    "Call",
+    "Execution",
+    "Fake",
+    "Flow",
+    "Move",
+    "ScriptEndedException",
+    "SpinningException",
+    "StuckException",
+]

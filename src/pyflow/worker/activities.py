@@ -120,6 +120,15 @@ class ActivityWorker:
             self._answer(task)
         return task is not None
 
+    def do(self, task: Task) -> None:
+        """
+        Do a task right here that somebody else has polled for, and answer it.
+
+        Raises:
+            ServiceFault: the answer was not taken.
+        """
+        self._answer(task)
+
     def stop(self) -> None:
         """Make ``run`` end after the poll and the bodies under way. Any thread may call it, more than once."""
         self._stop.set()

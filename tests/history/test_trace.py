@@ -1,8 +1,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pyflow.cli import trace as trace_module
-from pyflow.cli.trace import ALONE, ANSWERED, ASKED, Line, Trace, render
+from pyflow.cli.output import render
+from pyflow.history import trace as trace_module
+from pyflow.history.trace import ALONE, ANSWERED, ASKED, Line, Trace
 from pyflow.swf.model import EVENT_ATTRIBUTES, SHAPES
 
 PARENT = {"workflowId": "w", "runId": "r"}

@@ -4,19 +4,23 @@ A history as a person reads it: one line for each thing that happened, as it hap
 Decision tasks and ``...Started`` events are how SWF goes about it, and are left out.
 """
 
+import json
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
-
-from rich.text import Text
 
 from pyflow.failures import read
 from pyflow.swf.client import Client, service_faults
 from pyflow.swf.events import CLOSE_EVENTS, attributes_of
 
-from .output import short
+__all__ = ["Line", "Trace", "columns", "printable", "short"]
 
-COLORS: Final = {"completed": "green", "failed": "red", "refused": "red", "out": "yellow", "canceled": "yellow"}
 PAGE_EVENTS: Final = 100
+
+SHORT: Final = 60
+"""Characters of an input or a result in a line about something else."""
+
+SECONDS_MAX: Final = 100_000
+"""More than this is told in days."""
 
 
 class Line(NamedTuple):
@@ -193,9 +197,9 @@ def _name(attributes: dict[str, Any], member: str | None) -> str:
     return f"{name['name']} {name['version']}" if isinstance(name, dict) else name
 
 
-def render(line: Line, began: Any) -> Text:
+def columns(line: Line, began: Any) -> tuple[str, str, str, str]:
     """
-    Lay a line out for a terminal: seconds, what, id, name, and a glance at the value.
+    Lay a line out: when, what, the id, and the name with a glance at the value; each padded but the last.
 
     Args:
         line: what happened.
@@ -203,12 +207,28 @@ def render(line: Line, began: Any) -> Text:
     """
     elapsed = line.time - began
     seconds = elapsed.total_seconds() if isinstance(elapsed, timedelta) else elapsed
-    text = Text(f"{seconds:8.2f} s  " + "    " * line.depth)
-    text.append(f"{line.what:<20}", style=COLORS.get(line.what.rpartition(" ")[2], ""))
-    text.append(f"{_short_id(line.id):<15} ", style="cyan")
-    text.append(f"{short(line.name)}  " if line.name else "")
-    text.append(short(line.value), style="dim")
-    return text
+    when = f"{seconds:8.2f} s" if seconds < SECONDS_MAX else f"{seconds / 86_400:8.2f} d"
+    name = f"{short(line.name)}  " if line.name else ""
+    return (
+        f"{when}  {'    ' * line.depth}",
+        f"{line.what:<20}",
+        f"{_short_id(line.id):<15} ",
+        name + short(line.value),
+    )
+
+
+def printable(text: str) -> str:
+    """Return a text whose control characters cannot play with a terminal; line ends and tabs stay."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else json.dumps(character)[1:-1]
+        for character in text
+    )
+
+
+def short(text: str | None) -> str:
+    """Return a text on one line, shortened to a glance."""
+    line = " ".join(printable(text or "").split())
+    return line if len(line) <= SHORT else line[: SHORT - 3] + "..."
 
 
 def _short_id(own_id: str) -> str:

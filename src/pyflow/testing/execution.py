@@ -1,0 +1,118 @@
+"""One execution under test."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from pyflow.exceptions import PyflowException
+from pyflow.handles import ExecutionHandle, outcome_of
+from pyflow.payloads.hints import hints_of
+from pyflow.swf.events import attributes_of
+from pyflow.workflow import Workflow
+
+from . import story
+
+if TYPE_CHECKING:
+    from .flow import Flow
+
+__tracebackhide__ = True
+
+
+class StuckException(PyflowException):
+    """
+    Nothing can ever happen to an execution any more.
+
+    Args:
+        title: what it is called.
+        stacks: where each of its fibers waits, one line for each place.
+        reasons: what may be why.
+    """
+
+    def __init__(self, title: str, stacks: list[str], reasons: list[str]) -> None:
+        self.stacks = stacks
+        self.reasons = reasons
+        where = "\n".join(f"  {line}" for line in stacks or ["no decision has been made"])
+        why = "".join(f"\n  {line}" for line in reasons)
+        super().__init__(f"{title} is stuck: nothing is under way that could end its wait.\n{where}{why}")
+
+
+class Execution(ExecutionHandle):
+    """
+    One execution under test: signal it, cancel it, ask for its result.
+
+    ``run_id`` is that of the run it is in: it changes as the execution continues as new and ``result`` follows.
+    """
+
+    def __init__(
+        self, flow: "Flow", workflow: type[Workflow], workflow_id: str, run_id: str, *, may_time_out: bool = False
+    ) -> None:
+        returns = hints_of(workflow.run).result
+        super().__init__(flow.client, flow.domain, workflow_id, run_id, converter=flow.converter, returns=returns)
+        self.workflow = workflow
+        self.first_run_id = run_id
+        self._flow = flow
+        self._may_time_out = may_time_out
+
+    @property
+    def title(self) -> str:
+        """The class and its version."""
+        return f"{self.workflow.__qualname__} {self.workflow.VERSION}"
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The events so far, in the API's form."""
+        return self._events()
+
+    @property
+    def waiting(self) -> str | None:
+        """What the code of ``run`` waits for and where: ``activity1 (charge) at shop.py:30 in Order.run``; None if nowhere."""
+        lines = story.stacks(self)
+        for place, what in pairwise(lines):
+            if place.startswith("waiting at "):
+                return f"{what.strip().removeprefix('for ')} at {place.removeprefix('waiting at ')}"
+        return None
+
+    def story(self) -> str:
+        """Tell what was asked and what came back, when, and where it waits, a line each; children included."""
+        return story.tell(self, self.title)
+
+    def result(self) -> Any:
+        """
+        Run until it has closed; time skips over whatever it waits for.
+
+        Returns:
+            Its result, decoded.
+
+        Raises:
+            WorkflowFailedException: it failed; with its reason and details.
+            WorkflowCanceledException: it closed as canceled.
+            WorkflowTerminatedException, WorkflowTimedOutException: it was terminated, or timed out.
+            StuckException: nothing can ever happen to it any more. Its own timeout does not count, unless ``start`` was given
+                it: ``flow.advance`` goes there.
+        """
+        self._flow.settle()
+        while (closed := self._end()) is None:
+            if not self._flow.skip(to_ends=self._may_time_out) and self._end() is None:
+                raise StuckException(self.title, story.stacks(self), self._reasons())
+        try:
+            return outcome_of(closed, self.converter, self.returns)
+        except PyflowException as error:
+            for hint in story.hints(self._events()):
+                error.add_note(hint)
+            raise
+
+    def _end(self) -> dict[str, Any] | None:
+        while True:
+            run_id = self.run_id
+            closed = super()._end()
+            if self.run_id == run_id:
+                return closed
+            self._flow.settle()
+
+    def _reasons(self) -> list[str]:
+        """Say what may keep it waiting."""
+        names = [attributes_of(event)["signalName"] for event in self._events() if event["eventType"] == _SIGNALED]
+        reasons = [f"signals that came: {', '.join(map(repr, names))}"] if names else []
+        return [*reasons, *self._flow.not_served()]
+
+
+_SIGNALED = "WorkflowExecutionSignaled"

@@ -1,0 +1,168 @@
+"""
+The pytest plugin: there once pyflow is installed.
+
+It stands outside of the package, so that pytest can load it without importing pyflow: a session that tests no workflow pays
+nothing, and coverage sees pyflow's own imports. What it does is in ``pyflow.testing``.
+"""
+
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyflow.testing import Flow
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("pyflow", "workflows under test")
+    group.addoption("--pyflow-record", metavar="DIR", help="write the history of every execution of a test that passed")
+    group.addoption("--pyflow-no-replay", action="store_true", help="do not replay what tests ran")
+    parser.addini("pyflow_replay", "replay every history that a test makes (on, off)", type="bool", default=True)
+    parser.addini("pyflow_spin_seconds", "processor time that workflow code may take at one go", default="")
+    parser.addini(
+        "pyflow_workflows", "modules with the workflow classes of *.history.json files", type="args", default=[]
+    )
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
+class Hooks:
+    """What a conftest may implement."""
+
+    @staticmethod
+    def pytest_pyflow_workflows(config: pytest.Config) -> list[Any]:
+        """Return workflow classes, and modules that hold some, for ``*.history.json`` files that are tests."""
+        raise NotImplementedError
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "flow(replay=..., spin_s=...): how the fixture flow is made for this test")
+
+
+# -- fixtures
+
+
+@pytest.fixture
+def flow(request: pytest.FixtureRequest) -> "Iterator[Flow]":
+    """
+    A service, a decider and an activity worker of the test's own, with time that skips.
+
+    ``flow.run(OrderWorkflow, {...})`` runs an execution to its end. When the test is over, the history of each of its
+    executions has been replayed from every prefix; a difference fails the test.
+    """
+    marker = request.node.get_closest_marker("flow")
+    with _made(request.config, **(marker.kwargs if marker else {})) as flow:
+        yield flow
+
+
+@pytest.fixture(scope="module")
+def flow_module(request: pytest.FixtureRequest) -> "Iterator[Flow]":
+    """As ``flow``, shared by the tests of a module; what a test leaves open is terminated at its end."""
+    with _made(request.config) as flow:
+        yield flow
+
+
+@pytest.fixture(scope="session")
+def flow_session(request: pytest.FixtureRequest) -> "Iterator[Flow]":
+    """As ``flow``, shared by all tests; what a test leaves open is terminated at its end."""
+    with _made(request.config) as flow:
+        yield flow
+
+
+@pytest.fixture(scope="session")
+def flow_factory(request: pytest.FixtureRequest) -> "Callable[..., Any]":
+    """
+    A function that makes a ``Flow``, for fixtures of your own and of any scope.
+
+    ``with flow_factory() as flow: yield flow``; it takes what ``Flow`` takes.
+    """
+    return lambda **options: _made(request.config, **options)
+
+
+@contextmanager
+def _made(config: pytest.Config, **options: Any) -> "Iterator[Flow]":
+    from pyflow.testing import Flow
+
+    spin_s = config.getini("pyflow_spin_seconds")
+    defaults = {"replay": _replays(config)} | ({"spin_s": float(spin_s)} if spin_s else {})
+    flow = Flow(**{**defaults, **options})
+    try:
+        yield flow
+    finally:
+        flow.close()
+
+
+def _replays(config: pytest.Config) -> bool:
+    return bool(config.getini("pyflow_replay")) and not config.getoption("--pyflow-no-replay")
+
+
+# -- around each test
+
+
+def _flows() -> "list[Flow]":
+    """Return the flows that are there; none, and nothing is imported, if nobody has imported pyflow.testing."""
+    module = sys.modules.get("pyflow.testing.flow")
+    return [] if module is None else sorted(module.opened, key=id)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> "Generator[None, Any, Any]":
+    for flow in _flows():
+        flow.mark()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> "Generator[None, Any, Any]":
+    __tracebackhide__ = True
+    for flow in _flows():
+        flow.begin()
+    try:
+        result = yield
+        for number, flow in enumerate(flow for flow in _flows() if not flow.closed):
+            if flow.replay:
+                flow.check()
+            if item.config.getoption("--pyflow-record"):
+                from pyflow.testing.golden import record
+
+                record(flow, Path(item.config.getoption("--pyflow-record")), f"{item.nodeid}-{number}")
+    except BaseException:
+        item.stash[_STORIES] = [story for flow in _flows() if (story := flow.story())]
+        raise
+    finally:
+        for flow in _flows():
+            if not flow.closed:
+                flow.leave()
+    return result
+
+
+_STORIES = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> "Generator[None, Any, Any]":
+    if call.excinfo is not None and "pyflow" in sys.modules:
+        from pyflow.testing.golden import hide_own_frames
+
+        hide_own_frames(call.excinfo)
+    report: Any = yield
+    if call.when == "call" and call.excinfo is not None:
+        report.sections += [("pyflow: what happened", story) for story in item.stash.get(_STORIES, [])]
+    return report
+
+
+# -- recorded histories
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if not file_path.name.endswith(".history.json"):
+        return None
+    from pyflow.testing.golden import HistoryFile
+
+    return HistoryFile.from_parent(parent, path=file_path)
