@@ -1,4 +1,4 @@
-"""Processes that end in the middle of things: kill -9 under load, forks, a disk that takes no writes."""
+"""Processes that end in the middle of things: kill -9 under load, forks, bugs of our own."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local_driver import Driver, activity
+from local_driver import Driver
 from pyflow.exceptions import ServiceFault
 from pyflow.local import LocalSWF
 from pyflow.swf import decisions
@@ -181,76 +181,6 @@ def test_a_fork_leaves_the_service_to_its_parent(tmp_path) -> None:
         flow = Driver.__new__(Driver)
         flow.client = swf.direct()
         assert flow.history(run_id)[-1] == "WorkflowExecutionSignaled"
-
-
-class FailingConnection:
-    """A connection whose k-th statement from now on, and those after it, fail like a full disk until it is mended."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self.left: int | None = None
-
-    def __getattr__(self, name: str):
-        return getattr(self.connection, name)
-
-    def execute(self, statement: str, *values):
-        self._count(statement)
-        return self.connection.execute(statement, *values)
-
-    def executemany(self, statement: str, values):
-        self._count(statement)
-        return self.connection.executemany(statement, values)
-
-    def _count(self, statement: str) -> None:
-        if self.left is None or statement.lstrip().startswith(("SELECT", "ROLLBACK")):
-            return
-        if self.left == 0:
-            raise sqlite3.OperationalError("database or disk is full")
-        self.left -= 1
-
-
-def test_a_disk_that_takes_no_writes_costs_the_call_and_nothing_else(clock, tmp_path, caplog) -> None:
-    with LocalSWF(tmp_path / "flow.sqlite", clock=clock, poll_wait_s=0.0) as swf:
-        flow = Driver(swf.direct())
-        failing = FailingConnection(swf._service._store._connection)
-        swf._service._store._connection = failing
-        for statements in range(12):
-            name = f"w{statements}"
-            run_id = flow.start(name, taskPriority=str(statements))
-            task = flow.decision_task()
-            before = flow.events(run_id, name), flow.describe(run_id, name)
-            failing.left = statements
-            decision = (
-                activity("a"),
-                decisions.start_timer("t", "60"),
-                decisions.start_child_workflow_execution(f"k{name}", "flow", "1"),
-            )
-            try:
-                flow.respond(task, *decision)
-            except ServiceFault as fault:
-                assert (fault.status, fault.code) == (500, "InternalFailure")
-                failing.left = None
-                assert (flow.events(run_id, name), flow.describe(run_id, name)) == before
-                flow.respond(task, *decision)
-            failing.left = None
-            assert flow.history(run_id, name).count("DecisionTaskCompleted") == 1
-        assert statements > 8
-        assert "applied" in caplog.text
-
-
-def test_deadlines_wait_for_a_disk_that_takes_no_writes(clock, tmp_path, caplog) -> None:
-    with LocalSWF(tmp_path / "flow.sqlite", clock=clock, poll_wait_s=0.0) as swf:
-        flow = Driver(swf.direct())
-        run_id = flow.start()
-        flow.decide(decisions.start_timer("t", "5"))
-        failing = FailingConnection(swf._service._store._connection)
-        swf._service._store._connection = failing
-        failing.left = 0
-        clock.advance(5)
-        while "takes no writes" not in caplog.text:
-            time.sleep(0.01)
-        failing.left = None
-        assert "TimerFired" in flow.history(run_id)
 
 
 def test_a_bug_in_one_call_fails_that_call_alone(monkeypatch, caplog) -> None:

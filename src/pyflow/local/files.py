@@ -140,7 +140,8 @@ def connect(path: str, *, fast: bool = False) -> sqlite3.Connection:
         # Reading all of a large file would take longer than a restart may; its pages are checked as they are read.
         small = database.stat().st_size <= CHECKED_BYTES_MAX
         problems = connection.execute("PRAGMA quick_check(1)").fetchall() if small else [("ok",)]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # A damaged schema gets into the text of SQLite's error, which then is no text.
         connection.close()
         raise PyflowException(f"{path} does not read as a database: {error}. Nothing was written to it.") from error
     if problems != [("ok",)]:

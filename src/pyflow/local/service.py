@@ -35,6 +35,7 @@ GROUP_MAX: Final = 256
 POLLERS_MAX: Final = 1_000
 DAY_S: Final = 86_400.0
 LOOK_S: Final = 0.01
+RETRY_S: Final = 0.1
 POLLER_SEEN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Service:
         self._waiting: OrderedDict[Call, None] = OrderedDict()
         self._finished: list[Call] = []
         self._watchers: dict[int, list[threading.Event]] = {}
+        self._astray = False
         self.plan: Plan = lambda action, request: None
         self._requests = 0
         self._closing: str | None = None
@@ -266,7 +268,7 @@ class Service:
     def _idle_s(self) -> float:
         """Return how long there is nothing to do but to wait for calls."""
         # More than a day overflows some systems' timers, and to wake once a day costs nothing.
-        idle_s = DAY_S
+        idle_s = RETRY_S if self._astray else DAY_S
         for due in (self.engine.deadlines.next_due(), self.engine.next_expiry()):
             wait = None if due is None else self._clock.wait_s(due)
             if wait is not None:
@@ -294,6 +296,8 @@ class Service:
 
     def _run_group(self, group: list[Call]) -> None:
         try:
+            if self._astray:
+                self._read_again()
             self._attempt(group)
         except BrokenDeadline as broken:
             key: tuple[int, int] = broken.args[0]
@@ -315,12 +319,11 @@ class Service:
             log.error("a call failed on our side; nothing of it was applied", exc_info=error)
             group[0].fault = faults.internal_failure()
             group[0].finish()
-        elif isinstance(error, sqlite3.Error):
-            # Deadlines that cannot be written (the disk is full) are tried again, but not in a hot loop.
-            log.error("the database takes no writes; trying again", exc_info=error)
-            time.sleep(0.1)
         else:
-            raise error
+            # Deadlines that cannot be written (the disk is full) are tried again, but not in a hot loop.
+            what = "the database takes no writes" if isinstance(error, sqlite3.Error) else "what time brings has failed"
+            log.error("%s; trying again", what, exc_info=error)
+            time.sleep(RETRY_S)
 
     def _attempt(self, group: list[Call]) -> None:
         for call in group:
@@ -350,8 +353,7 @@ class Service:
                 watcher.set()
 
     def _start_over(self) -> None:
-        """Throw the group away and read the state again."""
-        self._store.roll_back()
+        """Throw the group away and read the state again; where the disk gives nothing now, the next group does it first."""
         for call in reversed(self._finished):
             call.reply = call.fault = None
             if call.waits_at is not None:
@@ -359,7 +361,14 @@ class Service:
                 self._waiting[call] = None
                 self._waiting.move_to_end(call, last=False)
         self._finished.clear()
+        self._astray = True
+        with suppress(sqlite3.Error):
+            self._read_again()
+
+    def _read_again(self) -> None:
+        self._store.roll_back()
         self.engine.read_state()
+        self._astray = False
 
     def _perform(self, call: Call, now: int) -> None:
         if call.abandoned:
