@@ -44,6 +44,16 @@ def test_a_signal_ends_it_cleanly_and_what_it_kept_is_there_again(tmp_path, numb
             assert server.end(number) == 0
 
 
+def test_what_is_not_http_fills_no_log(tmp_path):
+    with serving(tmp_path, "server", "--port", "0", "--memory") as server:
+        line = server.line("ready")
+        with socket.create_connection(("127.0.0.1", int(line.split(",")[0].rpartition(":")[2]))) as stranger:
+            stranger.sendall(b"nonsense\r\n\r\n")
+            assert b"400" in stranger.recv(100)
+
+        assert server.log.read_text().splitlines() == [line]
+
+
 def test_a_signal_ends_it_while_a_poll_waits(tmp_path):
     with serving(tmp_path, "server", "--port", "0", "--memory", "--poll-wait-s", "60") as server:
         port = int(server.line("ready").split(",")[0].rpartition(":")[2])
