@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 
@@ -54,6 +55,11 @@ def test_each_public_name_is_in_its_list(what, section):
 
 def test_each_parameter_of_a_retry_policy_is_in_its_table():
     assert set(pyflow.RetryPolicy.__dataclass_fields__) - named_in(WORKFLOWS) == set()
+
+
+def test_each_setting_of_a_decider_is_in_its_table():
+    settings = {name for name, each in signature(pyflow.Decider).parameters.items() if each.kind is each.KEYWORD_ONLY}
+    assert settings - named_in((DOCS / "deciders.md").read_text()) == set()
 
 
 def test_links_within_the_page_lead_somewhere():

@@ -14,6 +14,7 @@ from .descriptors import ActivityDescriptor, ChildWorkflowDescriptor, LambdaDesc
 from .exceptions import (
     ActivityCanceledException,
     DeciderException,
+    DeciderStuckException,
     HistoryException,
     InvocationCanceledException,
     InvocationException,
@@ -60,6 +61,7 @@ __all__ = [
     "DataConverter",
     "Decider",
     "DeciderException",
+    "DeciderStuckException",
     "EncryptionCodec",
     "FileStore",
     "Future",

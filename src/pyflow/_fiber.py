@@ -14,7 +14,7 @@ code's own frames stay as they are until the next ``resume``. Rules that keep th
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from threading import get_ident
 from types import CodeType, FrameType
@@ -165,13 +165,15 @@ class Fiber(greenlet):
 
     def stack(self) -> list[tuple[CodeType, int]]:
         """Return all places of the author's, innermost first, where the code is parked."""
-        places = []
+        return [(frame.f_code, frame.f_lasti) for frame in self.frames()]
+
+    def frames(self) -> Iterator[FrameType]:
+        """Yield the frames of the author's, innermost first, where the code is parked."""
         frame = self.gr_frame
         while frame is not None:
             if not frame.f_code.co_filename.startswith(PACKAGE):
-                places.append((frame.f_code, frame.f_lasti))
+                yield frame
             frame = frame.f_back
-        return places
 
     def _refuse_stranger(self) -> None:
         raise RuntimeError(

@@ -7,7 +7,8 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     ├── PyflowException                     catch this for anything below
     │   ├── DeciderException                a decision task cannot be decided; nobody's execution fails for it
     │   │   ├── NondeterminismException     the code and the recorded history disagree
-    │   │   └── HistoryException            the history itself is not sound (a gap, an unknown event, ...)
+    │   │   ├── HistoryException            the history itself is not sound (a gap, an unknown event, ...)
+    │   │   └── DeciderStuckException       workflow code blocks this process, which should be replaced
     │   ├── WorkflowFailedException         raised by authors: fail this execution, with a reason and details
     │   ├── WorkflowCanceledException       raised at a wait: somebody asked this execution to cancel
     │   ├── WorkflowTerminatedException     from a handle: somebody terminated the execution
@@ -30,6 +31,7 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
 __all__ = [
     "ActivityCanceledException",
     "DeciderException",
+    "DeciderStuckException",
     "HistoryException",
     "InvocationCanceledException",
     "InvocationException",
@@ -110,6 +112,31 @@ class HistoryException(DeciderException):
     def __init__(self, message: str, *, event_id: int | None = None) -> None:
         self.event_id = event_id
         super().__init__(message)
+
+
+class DeciderStuckException(DeciderException):
+    """
+    Workflow code has blocked so many threads of this process, and cannot be stopped, that the process should be replaced.
+
+    Raised by ``Decider.poll_for_decision_tasks``, after what else was under way. Each of them was reported in the log when it
+    was written off, with its stack.
+
+    Args:
+        threads: how many threads are blocked.
+        latest: where the code of the latest stands.
+
+    Attributes:
+        exit_status: 70, with which a process should end for it, so that a supervisor starts another.
+    """
+
+    exit_status = 70
+
+    def __init__(self, threads: int, latest: str) -> None:
+        self.threads = threads
+        super().__init__(
+            f"workflow code blocks {threads} threads of this process and cannot be stopped; start another process. The latest: "
+            f"{latest}"
+        )
 
 
 class WorkflowFailedException(PyflowException):

@@ -6,8 +6,9 @@ The decider, the tools over recorded histories and the tests all drive this one 
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from types import FrameType
 from typing import Any, Final
 
 from ._fiber import FiberClosed
@@ -94,6 +95,16 @@ class Run:
         return self._replayer.started_event_id
 
     @property
+    def progress(self) -> tuple[int, int, int]:
+        """Changes whenever code comes to a wait, or goes on behind one; another thread may look."""
+        return self.runtime.batch, self._strands.now, self.runtime.settled_count
+
+    @property
+    def fibers(self) -> int:
+        """How many fibers of its code wait or run."""
+        return len(self._strands)
+
+    @property
     def drifts(self) -> list[Drift]:
         """What differed from history without mattering for matching (contract 6)."""
         return self._replayer.drifts
@@ -170,6 +181,11 @@ class Run:
     def where(self) -> str | None:
         """Return ``file:line in function`` of where the main code is parked; None if it is not."""
         return self._strands.where()
+
+    def frames(self) -> Iterator[FrameType]:
+        """Yield the author's frames of each fiber, as they are parked, innermost first."""
+        for strand in self._strands:
+            yield from strand.fiber.frames()
 
     def close(self) -> None:
         """Let go of the code: its ``finally`` bodies run now, and nothing they ask reaches a service."""

@@ -107,6 +107,9 @@ class Strands:
         self._predicates: dict[Wait, Callable[[], bool]] = {}
         self._lookers: list[Wait] = []
 
+    def __len__(self) -> int:
+        return len(self._all)
+
     def __iter__(self) -> Iterator[Strand]:
         return iter(list(self._all.values()))
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 import pyflow
 from histories import CHILD_PREFIX, RUN_ID, START, history, short, task
 from pyflow.run import Run
+from pyflow.swf import repeating
 from pyflow.worker import polling, responding
 
 FIRST = """
@@ -160,14 +161,14 @@ class Service:
             raise self.faults.pop(0)
 
     def serve(self, *classes):
-        self.decider = pyflow.Decider(classes, "domain", "list", "me", client=self)
+        self.decider = pyflow.Decider(classes, "domain", "list", "me", client=self, pollers=1)
         self.decider.poll_for_decision_tasks()
         return self.sent
 
 
 @pytest.fixture
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(polling, "BACKOFF_FIRST_S", 0.0)
+    monkeypatch.setattr(repeating, "BACKOFF_FIRST_S", 0.0)
     monkeypatch.setattr(polling, "REPAIR_MIN_S", 0.0)
     monkeypatch.setattr(polling, "EMPTY_POLL_S", 0.0)
     monkeypatch.setattr(responding, "backoff_s", lambda *_: 0.0)

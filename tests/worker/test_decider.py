@@ -77,7 +77,7 @@ def no_pauses(monkeypatch):
 
 
 def run(service, *classes, **options):
-    service.decider = Decider(classes or [Echo], "domain", "list", "me", client=service, **options)
+    service.decider = Decider(classes or [Echo], "domain", "list", "me", client=service, **{"pollers": 1} | options)
     service.decider.poll_for_decision_tasks()
     return service.responses
 

@@ -69,6 +69,10 @@ class DirectClient:
         """
         self._service.wait_for_close(domain, execution, timeout_s)
 
+    def accepts(self, operation: str, member: str) -> bool:
+        """Say whether an action's request has a member, as boto3's service model does."""
+        return member in SHAPES[OPERATIONS[operation]["input"]]["members"]
+
     def __dir__(self) -> list[str]:
         """Offer the actions to completion."""
         return [*super().__dir__(), *ACTIONS]

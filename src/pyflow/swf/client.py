@@ -116,6 +116,22 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
+def accepts(client: Client, operation: str, member: str) -> bool:
+    """
+    Say whether a client knows a member of an action's request: older models of botocore lack what SWF learnt later.
+
+    Args:
+        client: boto3's, which has SWF's model; or one with a method ``accepts(operation, member)``. Another one is taken not to.
+        operation: ``PollForDecisionTask``.
+        member: ``startAtPreviousStartedEvent``.
+    """
+    model = getattr(getattr(client, "meta", None), "service_model", None)
+    if model is not None:
+        return member in model.operation_model(operation).input_shape.members
+    ask = getattr(client, "accepts", None)
+    return bool(ask is not None and ask(operation, member))
+
+
 @contextmanager
 def service_faults(operation: str) -> Iterator[None]:
     """

@@ -1,8 +1,5 @@
 """
-The decider: one decision task in, one response out; and the loop that does this for months.
-
-No fault of ours ever fails a customer's execution. What cannot be decided is parked, or not answered; what cannot be sent is
-sent again, or dropped.
+The decider as a program uses it: workflow types registered, tasks decided one by one or by a crew of threads.
 """
 
 import logging
@@ -10,50 +7,35 @@ import os
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pyflow import logs
 from pyflow.converter import JSON, DataConverter
-from pyflow.exceptions import (
-    DeciderException,
-    HistoryException,
-    NondeterminismException,
-    PayloadException,
-    PayloadStoreException,
-    PyflowException,
-    ServiceFault,
-)
-from pyflow.replay.parking import parking
-from pyflow.replay.rules import execution_context
-from pyflow.run import Run
+from pyflow.exceptions import PyflowException
 from pyflow.swf.client import Client, create_client
-from pyflow.swf.decisions import Decision
-from pyflow.swf.faults import Verdict, judge
 from pyflow.workflow import Workflow, register_options
 
+from .affinity import AFFINITY_S, Affinity
+from .answering import Answering
+from .crew import Crew
+from .deciding import DecidedTask, Task, TaskDecider, by_type
 from .polling import Poller, backoff_max_s, poll_decision_task
 from .registration import WORKFLOW_TYPES, register_types
-from .responding import respond
 from .sticky import RunCache
+from .undecidable import POLICIES, OnUndecidable
+from .watchdog import LIMIT_S, Watchdog
 
 __all__ = ["DecidedTask", "Decider", "poll_for_executions"]
 
 logger = logging.getLogger("pyflow")
 
 RUNS_KEPT: Final = 1_000
-
-Task = dict[str, Any]
-
-_TASK_MEMBERS: Final = {"taskToken", "workflowExecution", "workflowType", "startedEventId", "events"}
-
-
-class DecidedTask(NamedTuple):
-    """What answers a decision task: its token, SWF's decisions, and the execution context (the rules number first)."""
-
-    task_token: str
-    decisions: list[Decision]
-    execution_context: str
+BYTES_KEPT: Final = 256 * 1024 * 1024
+POLLERS: Final = 2
+RENEW_S: Final = 60.0
+"""The least time from one client that is made because of stale credentials to the next."""
 
 
 class Decider:
@@ -66,13 +48,22 @@ class Decider:
         task_list: the decision task list to poll.
         identity: recorded in history with each task; at most 256 characters.
         client: see ``pyflow.swf.client``; None makes one by boto3's conventions.
-        runs_kept: how many live runs each thread keeps between tasks; 0 replays each task from its history.
+        runs_kept: how many live runs each deciding thread keeps between tasks; 0 replays each task from its history.
+        bytes_kept: how much memory these may take, as estimated from what their code was given; None: any.
+        threads: how many threads decide. Python lets one of them compute at a time: more processes use more cores.
+        pollers: how many threads poll each task list and send answers.
+        affinity: how many seconds a kept run's next task waits for this process before SWF gives it to any other; True: 5;
+            False: not at all. Nothing but speed depends on it, and where the service does not support it, it is off.
+        on_undecidable: what is done with a run that cannot be decided: ``"park"`` it, with growing pauses, until it can be;
+            ``"fail"`` it where its code does not fit its history; ``"leave"`` its tasks unanswered.
+        watchdog_s: how long code may run from one wait to the next before it is reported and stopped; None: for ever.
         legacy_child_ids: name children as 2.0.0 did, which collides between runs.
         log_replays: let the code's log lines be heard also while it replays what an earlier task has completed.
         converter: what values become on their way; give the activity workers and the starters the same.
 
     Raises:
         PyflowException: two classes have the same NAME and VERSION, or one lacks them.
+        ValueError: a setting is out of its range.
     """
 
     def __init__(
@@ -84,28 +75,50 @@ class Decider:
         client: Client = None,
         *,
         runs_kept: int = RUNS_KEPT,
+        bytes_kept: int | None = BYTES_KEPT,
+        threads: int = 1,
+        pollers: int = POLLERS,
+        affinity: bool | int = True,
+        on_undecidable: OnUndecidable = "park",
+        watchdog_s: float | None = LIMIT_S,
         legacy_child_ids: bool = False,
         log_replays: bool = False,
         converter: DataConverter = JSON,
     ) -> None:
         logs.install()
-        self._classes = _by_type(workflow_classes)
+        if on_undecidable not in POLICIES:
+            raise ValueError(f"on_undecidable is one of {', '.join(map(repr, POLICIES))}, not {on_undecidable!r}")
+        if threads < 1 or pollers < 1 or affinity < 0 or (watchdog_s is not None and watchdog_s <= 0):
+            raise ValueError("threads and pollers are at least 1, affinity at least 0, watchdog_s over 0 or None")
+        self._classes = by_type(workflow_classes)
         self._domain = domain
         self._task_list = task_list
         self._identity = identity or f"{socket.gethostname()}:{os.getpid()}"
         self._given_client = client
+        self._made_client: Client = None
+        self._made_s = 0.0
         self._legacy_child_ids = legacy_child_ids
         self._logs: logs.Logs = "always" if log_replays else "live"
         self._converter = converter
         self._runs_kept = runs_kept
+        self._bytes_kept = bytes_kept
+        self._threads = threads
+        self._lanes = pollers
+        self._affinity_s = (AFFINITY_S if affinity else 0) if isinstance(affinity, bool) else affinity
+        self._on_undecidable: OnUndecidable = on_undecidable
+        self._watchdog_s = watchdog_s
         self._of_thread = threading.local()
+        self._making = threading.Lock()
         self._stopping = threading.Event()
-        self._pollers: list[Poller] = []  # one for each thread in poll_for_decision_tasks
+        self._stop_asked: tuple[float | None] | None = None
+        self._crews: list[Crew] = []  # one for each thread in poll_for_decision_tasks
+        self._is_of_parent = False
+        _deciders.add(self)
 
     @property
     def idle(self) -> bool:
         """Whether nothing but polls is under way."""
-        return all(poller.polling for poller in self._pollers)
+        return all(crew.idle for crew in self._crews)
 
     def ensure_workflows_registered(self) -> None:
         """
@@ -120,7 +133,7 @@ class Decider:
 
     def process_decision_task(self, decision_task: Task) -> DecidedTask:
         """
-        Decide a task. Calls no service; payloads that are too long for SWF are put into the converter's store.
+        Decide a task, in this thread. Calls no service; payloads that are too long for SWF are put into the converter's store.
 
         Args:
             decision_task: PollForDecisionTask's reply with the events of all pages.
@@ -134,38 +147,13 @@ class Decider:
             PayloadException: something in history cannot be opened; PayloadStoreException: the store does not answer.
             DeciderException: no class here has the task's workflow type, or the run follows rules of another pyflow.
         """
-        missing = sorted(_TASK_MEMBERS - decision_task.keys())
-        if missing:
-            raise DeciderException(f"this is no decision task: it lacks {', '.join(missing)}")
-        execution = decision_task["workflowExecution"]
-        workflow_class = self._class_of(decision_task)
-        events = decision_task["events"]
-        run = self._runs.take(execution["runId"], events)
-        if run is not None:
-            try:
-                run.advance(events, decision_task["startedEventId"])
-            except Exception:
-                # The history alone has the last word; what this process kept may be what does not fit.
-                logger.warning("run %s does not go on from memory; it is replayed", run.run_id, exc_info=True)
-                run.close()
-                run = None
-            except BaseException:
-                run.close()
-                raise
-        if run is None:
-            run = self._replay(workflow_class, execution, events, decision_task["startedEventId"])
-        try:
-            decisions = run.decisions(self._converter.seal if self._converter.seals else None)
-        except BaseException:
-            run.close()
-            raise
-        decided = DecidedTask(decision_task["taskToken"], decisions, run.execution_context())
-        self._runs.keep(run)
-        return decided
+        return self._of_this_thread.decide(decision_task).task
 
     def poll_for_decision_tasks(self, max_time: float | None = None) -> None:
         """
         Register what is missing, then decide tasks until told to stop.
+
+        The tasks are polled for, decided and answered by threads of its own; the calling thread looks after them.
 
         Args:
             max_time: seconds after which no new poll begins. A poll under way is waited for, up to 60 s: SWF may have
@@ -173,122 +161,149 @@ class Decider:
 
         Raises:
             ServiceFault: registration failed, or the service refuses what the polls say.
+            DeciderStuckException: workflow code blocks so many threads that this process should be replaced.
+            PyflowException: this decider was made before the process was forked.
         """
         self.ensure_workflows_registered()
         logger.info("polling for decision tasks in domain %r on task list %r", self._domain, self._task_list)
-        deadline = None if max_time is None else time.monotonic() + max_time
-        poller = Poller(
-            lambda: poll_decision_task(
-                self._client, self._domain, self._task_list, self._identity, stop=self._stopping
-            ),
-            self._stopping,
-            backoff_max_s=backoff_max_s(self._client),
-        )
-        self._pollers.append(poller)
+        until_s = None if max_time is None else time.monotonic() + max_time
+        if self._stopping.is_set() or (max_time is not None and max_time <= 0):
+            return
+        crew = self._make_crew()
+        self._crews.append(crew)
         try:
-            while not self._stopping.is_set() and (deadline is None or time.monotonic() < deadline):
-                task = poller.next()
-                if task is not None:
-                    self._answer(task)
+            if self._stop_asked is not None:
+                crew.stop(*self._stop_asked)
+            crew.work(until_s)
         finally:
-            self._pollers.remove(poller)
-            self._runs.close()
+            self._crews.remove(crew)
 
-    def stop(self) -> None:
-        """End the polling after the poll and the task under way; callable from any thread and from signal handlers."""
-        self._stopping.set()
+    def stop(self, grace_s: float | None = None) -> None:
+        """
+        End the polling after the polls and tasks under way; callable from any thread, from signal handlers, and again.
+
+        On AWS a poll under way lasts up to 60 s: a task may have been given to it already. Runs are handed back to all deciders
+        as their tasks come; those that wait for longer are taken back by SWF.
+
+        Args:
+            grace_s: seconds after which the polls under way are left alone, and what they were given times out; None: never. The
+                last call that gives a number of seconds counts.
+        """
+        self._stop_asked = (grace_s,)
+        for crew in list(self._crews):
+            crew.stop(grace_s)
+        if threading.current_thread() is not threading.main_thread():
+            self._stopping.set()
+        else:
+            # A signal handler may interrupt this very thread where it holds the lock of the event.
+            threading.Thread(target=self._stopping.set).start()
 
     def forget(self) -> None:
         """Close the runs that this thread keeps."""
-        self._runs.close()
+        self._of_this_thread.close()
 
     @property
     def _client(self) -> Client:
         """The client; made when it is first needed, since deciding a task needs none."""
-        if self._given_client is None:
-            self._given_client = create_client(for_worker=True)
-        return self._given_client
+        self._refuse_if_forked()
+        if self._given_client is not None:
+            return self._given_client
+        with self._making:
+            if self._made_client is None:
+                self._made_client, self._made_s = create_client(for_worker=True), time.monotonic()
+            return self._made_client
+
+    def _renew_client(self) -> None:
+        """Make another client: credentials of files and of the environment are read only then."""
+        with self._making:
+            if self._made_client is not None and time.monotonic() - self._made_s > RENEW_S:
+                logger.info("the service does not take the credentials any more; they are read again")
+                self._made_client, self._made_s = create_client(for_worker=True), time.monotonic()
 
     @property
-    def _runs(self) -> RunCache:
-        """The kept runs of this thread: a fiber never leaves the thread that started it."""
-        runs = getattr(self._of_thread, "runs", None)
-        if runs is None:
-            runs = self._of_thread.runs = RunCache(self._runs_kept)
-        return runs
+    def _of_this_thread(self) -> TaskDecider:
+        """What this thread decides with, and the runs that it keeps."""
+        self._refuse_if_forked()
+        decider: TaskDecider | None = getattr(self._of_thread, "decider", None)
+        if decider is None:
+            decider = self._of_thread.decider = self._make_decider()
+        return decider
 
-    def _class_of(self, task: Task) -> type[Workflow]:
-        workflow_type = (task["workflowType"]["name"], task["workflowType"]["version"])
-        workflow_class = self._classes.get(workflow_type)
-        if workflow_class is None:
-            known = ", ".join(f"{name} {version}" for name, version in sorted(self._classes)) or "none"
-            raise DeciderException(
-                f"Received decision task for unknown workflow type: {workflow_type!r}. This decider knows: {known}. Give it "
-                f"the class, or let types that it does not know have a task list of their own."
-            )
-        return workflow_class
-
-    def _replay(
-        self, workflow_class: type[Workflow], execution: dict[str, str], events: list[dict[str, Any]], until: int
-    ) -> Run:
-        run = Run(
-            workflow_class,
-            execution["workflowId"],
-            execution["runId"],
+    def _make_decider(self) -> TaskDecider:
+        runs = RunCache(self._runs_kept, self._bytes_kept)
+        return TaskDecider(
+            self._classes,
+            runs,
             legacy_child_ids=self._legacy_child_ids,
             logs=self._logs,
             converter=self._converter,
         )
-        try:
-            run.advance(events, until)
-        except BaseException:
-            run.close()
-            raise
-        return run
 
-    def _answer(self, task: Task) -> None:
-        """Decide a task and send the answer, or park it, or leave it alone."""
-        run_id = task["workflowExecution"]["runId"]
-        try:
-            decided = self.process_decision_task(task)
-        except NondeterminismException as error:
-            logger.error("%s: parked. %s", _title(task), error)  # noqa: TRY400 - the message says both sides and where
-            self._respond(task, _parked(task, str(error)))
-        except PayloadStoreException as error:
-            logger.warning("%s: not answered, it will be handed out again. %s", _title(task), error)
-        except PayloadException as error:
-            logger.error("%s: parked. %s", _title(task), error)  # noqa: TRY400 - the message says what is missing
-            self._respond(task, _parked(task, str(error)))
-        except (HistoryException, DeciderException) as error:
-            logger.error("%s: not answered. %s", _title(task), error)  # noqa: TRY400 - the message says it all
-        except MemoryError:
-            logger.exception("%s: not answered, out of memory", _title(task))
-        except Exception as error:
-            logger.exception("%s: parked, it could not be decided", _title(task))
-            self._respond(task, _parked(task, f"{type(error).__name__}: {error}"))
-        else:
-            fault = self._respond(task, decided)
-            if fault is not None:
-                self._runs.forget(run_id)
-                if judge(fault) is Verdict.OURS:
-                    logger.error("%s: parked, its response was refused: %s", _title(task), fault)
-                    self._respond(task, _parked(task, str(fault)))
+    def _make_crew(self) -> Crew:
+        affinity = Affinity(self._client, self._task_list, self._affinity_s if self._runs_kept else 0)
+        return Crew(
+            self._make_poller,
+            self._make_decider,
+            Answering(lambda: self._client, self._domain, affinity, self._on_undecidable, self._stopping),
+            affinity,
+            None if self._watchdog_s is None else Watchdog(self._watchdog_s),
+            self._stopping,
+            lanes=self._lanes,
+            owners=self._threads,
+        )
 
-    def _respond(self, task: Task, decided: DecidedTask) -> ServiceFault | None:
-        """Send an answer; give the fault that ended it, if one did."""
-        try:
-            respond(
-                self._client.respond_decision_task_completed,
-                "RespondDecisionTaskCompleted",
-                self._stopping,
-                taskToken=decided.task_token,
-                decisions=decided.decisions,
-                executionContext=decided.execution_context,
+    def _make_poller(self, own_list: str | None) -> Poller:
+        """Make the poller of a lane; the own list, if it is that, is polled to its last task."""
+
+        def poll() -> Task | None:
+            return poll_decision_task(
+                self._client,
+                self._domain,
+                own_list or self._task_list,
+                self._identity,
+                stop=self._stopping,
+                newest_only=own_list is not None,
             )
-        except ServiceFault as fault:
-            logger.warning("%s: its response did not arrive: %s", _title(task), fault)
-            return fault
-        return None
+
+        return Poller(
+            poll,
+            self._stopping,
+            backoff_max_s=backoff_max_s(self._client),
+            to_the_last=own_list is not None,
+            renew=self._renew_client,
+        )
+
+    def _refuse_if_forked(self) -> None:
+        if self._is_of_parent:
+            raise PyflowException(
+                "this Decider was made before the process was forked: its runs, threads and connections are the parent's. "
+                "Make one in each process, after the fork"
+            )
+
+    def _leave_to_parent(self) -> None:
+        """
+        Let go of what is the parent's, in a forked child, without ending any of it.
+
+        Dropped fibers would be closed by the garbage collector, and their ``finally`` bodies run here a second time.
+        """
+        _of_parents.append((self._of_thread, self._crews))
+        self._of_thread, self._crews = threading.local(), []
+        self._given_client = self._made_client = None
+        self._making = threading.Lock()
+        self._stopping = threading.Event()
+        self._is_of_parent = True
+
+
+_deciders: "weakref.WeakSet[Decider]" = weakref.WeakSet()
+_of_parents: list[Any] = []
+
+
+def _leave_all_to_parent() -> None:
+    for decider in list(_deciders):
+        decider._leave_to_parent()  # noqa: SLF001 - its other half
+
+
+os.register_at_fork(after_in_child=_leave_all_to_parent)
 
 
 def poll_for_executions(
@@ -310,22 +325,6 @@ def poll_for_executions(
     Decider(workflows, domain, task_list, identity).poll_for_decision_tasks(max_time)
 
 
-def _by_type(workflow_classes: Iterable[type[Workflow]]) -> dict[tuple[str, str], type[Workflow]]:
-    classes: dict[tuple[str, str], type[Workflow]] = {}
-    for workflow_class in workflow_classes:
-        if not (workflow_class.NAME and workflow_class.VERSION):
-            raise PyflowException(
-                f"{workflow_class.__qualname__} must set NAME and VERSION: they name its workflow type in SWF"
-            )
-        other = classes.setdefault((workflow_class.NAME, workflow_class.VERSION), workflow_class)
-        if other is not workflow_class:
-            raise PyflowException(
-                f"{other.__qualname__} and {workflow_class.__qualname__} are both workflow type "
-                f"{workflow_class.NAME!r} {workflow_class.VERSION!r}; a type has one class: change a NAME or a VERSION"
-            )
-    return classes
-
-
 def _registration(workflow_class: type[Workflow], task_list: str) -> dict[str, Any]:
     options = register_options(workflow_class)
     if "lambdaRole" in options:
@@ -337,17 +336,3 @@ def _registration(workflow_class: type[Workflow], task_list: str) -> dict[str, A
     if isinstance(own_list, str):
         options["defaultTaskList"] = {"name": own_list}
     return options
-
-
-def _parked(task: Task, reason: str) -> DecidedTask:
-    return DecidedTask(
-        task["taskToken"], parking(task["events"], reason), execution_context(f"parked: {reason[:1_000]}")
-    )
-
-
-def _title(task: Task) -> str:
-    execution, workflow_type = task["workflowExecution"], task["workflowType"]
-    return (
-        f"decision task of {workflow_type['name']} {workflow_type['version']}, "
-        f"workflow id {execution['workflowId']!r}, run id {execution['runId']!r}"
-    )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pyflow.exceptions import ServiceFault
 from pyflow.swf.client import Client, is_local, service_faults
-from pyflow.swf.faults import Verdict, judge
+from pyflow.swf.faults import STALE_CREDENTIALS, Verdict, judge
 from pyflow.swf.repeating import BACKOFF_MAX_S, backoff_s
 
 logger = logging.getLogger(__name__)
@@ -25,10 +25,17 @@ BACKOFF_LOCAL_MAX_S: Final = 2.0
 """A service on this machine comes back when its author starts it again, and has no others to protect."""
 REPAIR_MIN_S: Final = 5.0
 PAGE_TRIES: Final = 5
+_NEVER: Final = Event()
 
 
 def poll_decision_task(
-    client: Client, domain: str, task_list: str, identity: str, *, stop: Event | None = None
+    client: Client,
+    domain: str,
+    task_list: str,
+    identity: str,
+    *,
+    stop: Event | None = None,
+    newest_only: bool = False,
 ) -> Task | None:
     """
     Poll once for a decision task, and gather all pages of its history.
@@ -39,6 +46,8 @@ def poll_decision_task(
         task_list: the task list to poll.
         identity: recorded in DecisionTaskStarted; at most 256 characters.
         stop: ends the waits between tries for a page; the task is then given up.
+        newest_only: ask for the events from the decision task before this one on (``startAtPreviousStartedEvent``). SWF selects
+            them by time, and a service may not know the member: where they begin is to be seen from the first.
 
     Returns:
         PollForDecisionTask's reply with the ``events`` of all pages and no ``nextPageToken``. None where the poll was
@@ -51,19 +60,51 @@ def poll_decision_task(
     Source:
         SWF API Reference, PollForDecisionTask: further pages come from the same action with ``nextPageToken``.
     """
-    request = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
+    request: dict[str, Any] = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
+    if newest_only:
+        request["startAtPreviousStartedEvent"] = True
     task = _call(client.poll_for_decision_task, "PollForDecisionTask", request)
     if not task.get("taskToken"):
         return None
     token = task.pop("nextPageToken", None)
     while token:
-        page = _page(client, {**request, "nextPageToken": token}, stop or Event())
+        page = _page(client.poll_for_decision_task, "PollForDecisionTask", {**request, "nextPageToken": token}, stop)
         if page is None:
             logger.warning("gave up a decision task of %r: its history could not be read whole", _execution(task))
             return None
         task["events"] += page["events"]
         token = page.get("nextPageToken")
     return task
+
+
+def whole_history(client: Client, domain: str, task: Task, stop: Event | None = None) -> Task | None:
+    """
+    Fetch the history of a task that has only its newest events.
+
+    Args:
+        client: see ``pyflow.swf.client``.
+        domain: the task's.
+        task: a decision task; it is not changed.
+        stop: ends the waits between tries.
+
+    Returns:
+        The task with all events up to its ``startedEventId``; None where they could not be had.
+
+    Source:
+        SWF API Reference, GetWorkflowExecutionHistory. It goes on past the task: what has happened since is cut off.
+    """
+    started: int = task["startedEventId"]
+    request: dict[str, Any] = {"domain": domain, "execution": task["workflowExecution"]}
+    events: list[dict[str, Any]] = []
+    while len(events) < started:
+        page = _page(client.get_workflow_execution_history, "GetWorkflowExecutionHistory", request, stop)
+        if page is None:
+            return None
+        events += page["events"]
+        if not page.get("nextPageToken"):
+            break
+        request["nextPageToken"] = page["nextPageToken"]
+    return {**task, "events": events[:started]}
 
 
 def poll_activity_task(client: Client, domain: str, task_list: str, identity: str) -> Task | None:
@@ -93,12 +134,25 @@ class Poller:
         poll: one poll; gives a task, or None if it was empty; raises ServiceFault.
         stop: set to stop.
         backoff_max_s: the longest wait after failed polls.
+        to_the_last: after ``stop`` go on for as long as each poll gives a task: nobody else polls that list.
+        renew: called where the service does not take the credentials any more.
     """
 
-    def __init__(self, poll: Callable[[], Task | None], stop: Event, *, backoff_max_s: float = BACKOFF_MAX_S) -> None:
+    def __init__(
+        self,
+        poll: Callable[[], Task | None],
+        stop: Event,
+        *,
+        backoff_max_s: float = BACKOFF_MAX_S,
+        to_the_last: bool = False,
+        renew: Callable[[], None] = lambda: None,
+    ) -> None:
         self._poll = poll
         self._stop = stop
         self._backoff_max_s = backoff_max_s
+        self._to_the_last = to_the_last
+        self._renew = renew
+        self._gave = False
         self._failures = 0
         self._wait_s = 0.0
         self.polling = False
@@ -114,8 +168,11 @@ class Poller:
         Raises:
             ServiceFault: the service refuses what the poll says (a name, an identity); no repetition can help.
         """
-        if self._stop.wait(self._wait_s) if self._wait_s else self._stop.is_set():
+        if self._wait_s:
+            self._stop.wait(self._wait_s)
+        if self.over:
             return None
+        self._gave = False
         started_s = time.monotonic()
         self.polling = True
         try:
@@ -126,8 +183,14 @@ class Poller:
         finally:
             self.polling = False
         self._failures = 0
+        self._gave = task is not None
         self._wait_s = 0.0 if task else max(0.0, EMPTY_POLL_S - (time.monotonic() - started_s))
         return task
+
+    @property
+    def over(self) -> bool:
+        """Whether ``stop`` is set and there is no more to come."""
+        return self._stop.is_set() and not (self._to_the_last and self._gave)
 
     def _failed(self, fault: ServiceFault) -> None:
         verdict = judge(fault)
@@ -137,6 +200,8 @@ class Poller:
         self._failures += 1
         if verdict is Verdict.REPAIR:
             self._wait_s += REPAIR_MIN_S
+            if fault.code in STALE_CREDENTIALS:
+                self._renew()
             logger.error("polling is refused, next try in %.0f s: %s", self._wait_s, fault)
         else:
             logger.warning("a poll failed, next try in %.1f s: %s", self._wait_s, fault)
@@ -147,11 +212,11 @@ def backoff_max_s(client: Client) -> float:
     return BACKOFF_LOCAL_MAX_S if is_local(client) else BACKOFF_MAX_S
 
 
-def _page(client: Client, request: dict[str, Any], stop: Event) -> Task | None:
-    """Fetch one further page of a history; None: it is not to be had."""
+def _page(call: Callable[..., Task], operation: str, request: dict[str, Any], stop: Event | None) -> Task | None:
+    """Fetch one page of a history; None: it is not to be had."""
     for failures in range(PAGE_TRIES):
         try:
-            page = _call(client.poll_for_decision_task, "PollForDecisionTask", request)
+            page = _call(call, operation, request)
         except ServiceFault as fault:
             # An expired token is a validation fault; a task that timed out meanwhile is an unknown resource.
             if judge(fault) is not Verdict.RETRY:
@@ -160,7 +225,7 @@ def _page(client: Client, request: dict[str, Any], stop: Event) -> Task | None:
         else:
             if "events" in page:  # a body cut short parses to an empty reply
                 return page
-        if stop.wait(backoff_s(failures, BACKOFF_LOCAL_MAX_S)):
+        if (stop or _NEVER).wait(backoff_s(failures, BACKOFF_LOCAL_MAX_S)):
             return None
     return None
 

@@ -7,24 +7,55 @@ replayed cold. Being wrong here would be worse than being slow.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 from pyflow.replay.rules import names_rules
 from pyflow.run import Run
+from pyflow.swf.model import EVENT_ATTRIBUTES
+
+RUN_BYTES: Final = 25_000
+"""What a run with one fiber takes before its author's data, as `make bench` measures it."""
+FIBER_BYTES: Final = 8_000
+"""What a further fiber takes."""
+CHARACTER_BYTES: Final = 4
+"""What one character of an input, result or details takes once code has decoded it: text grows as it becomes objects."""
+SAMPLE_MAX: Final = 500
+"""How many events of a history are looked at; of a longer one, evenly spread ones stand for the rest."""
+
+_CARRIES: Final = ("result", "input", "details")
 
 
 class RunCache:
     """
     The live runs of one thread, least recently used out.
 
+    How large a run is cannot be known without walking everything its code holds. It is estimated: what any run takes, what its
+    fibers take, and the texts of the events that were applied, which is what its code was given. Code that keeps less of it is
+    counted too high, code that makes more of it too low.
+
     Args:
         runs_max: how many to keep; 0 keeps none.
+        bytes_max: how much they may take together, as estimated; None: no bound.
+
+    Attributes:
+        bytes: how much they take, as estimated.
+        close_run: lets go of a run.
     """
 
-    def __init__(self, runs_max: int) -> None:
+    def __init__(self, runs_max: int, bytes_max: int | None = None) -> None:
         self._runs_max = runs_max
-        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._bytes_max = bytes_max
+        self._runs: OrderedDict[str, tuple[Run, int]] = OrderedDict()
+        self._taken: tuple[str, int] = ("", 0)
+        self.bytes = 0
+        self.close_run: Callable[[Run], None] = Run.close
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter([run for run, _ in list(self._runs.values())])
 
     def take(self, run_id: str, events: Sequence[dict[str, Any]]) -> Run | None:
         """
@@ -34,32 +65,69 @@ class RunCache:
             run_id: the task's run.
             events: the task's history; ids are dense.
         """
-        run = self._runs.pop(run_id, None)
-        if run is not None and not continues(run, events):
-            run.close()
+        if run_id not in self._runs:
             return None
+        run, size = self._runs.pop(run_id)
+        self.bytes -= size
+        if not continues(run, events):
+            self.close_run(run)
+            return None
+        self._taken = (run_id, size)
         return run
 
-    def keep(self, run: Run) -> None:
-        """Keep a run that waits; one that has returned, or is too many, is closed."""
-        if run.returned:
-            run.close()
-            return
-        self._runs[run.run_id] = run
-        while len(self._runs) > self._runs_max:
-            _, oldest = self._runs.popitem(last=False)
-            oldest.close()
+    def keep(self, run: Run, events: Sequence[dict[str, Any]]) -> bool:
+        """
+        Keep a run that waits; one that has returned, or is too many, is closed.
+
+        Args:
+            run: it has just applied the events.
+            events: the task's.
+
+        Returns:
+            Whether it is kept.
+        """
+        if run.returned or not self._runs_max:
+            self.close_run(run)
+            return False
+        taken_id, before = self._taken
+        first_id = events[0]["eventId"] if events else 1
+        is_part = first_id != 1
+        size = before if is_part and taken_id == run.run_id else RUN_BYTES
+        size += CHARACTER_BYTES * carried(events[: run.last_event_id + 1 - first_id])
+        if run.fibers > 1:
+            size = max(size, RUN_BYTES + FIBER_BYTES * run.fibers)
+        self._runs[run.run_id] = (run, size)
+        self.bytes += size
+        while len(self._runs) > self._runs_max or (self._bytes_max is not None and self.bytes > self._bytes_max):
+            oldest = next(iter(self._runs))
+            self.forget(oldest)
+            if oldest == run.run_id:
+                return False
+        return True
 
     def forget(self, run_id: str) -> None:
-        """Close a run whose response did not arrive."""
-        run = self._runs.pop(run_id, None)
-        if run is not None:
-            run.close()
+        """Close a kept run, if it is one."""
+        if run_id in self._runs:
+            run, size = self._runs.pop(run_id)
+            self.bytes -= size
+            self.close_run(run)
 
     def close(self) -> None:
         """Close all of them."""
         while self._runs:
-            self._runs.popitem()[1].close()
+            self.forget(next(reversed(self._runs)))
+
+
+def carried(events: Sequence[dict[str, Any]]) -> int:
+    """Return how many characters of inputs, results and details events hold; of many events, a sample stands for all."""
+    stride = len(events) // SAMPLE_MAX + 1
+    characters = 0
+    for event in events[::stride]:
+        attributes = event.get(EVENT_ATTRIBUTES.get(event["eventType"], ""))
+        if attributes:
+            for member in _CARRIES:
+                characters += len(attributes.get(member) or "")
+    return characters * stride
 
 
 def continues(run: Run, events: Sequence[dict[str, Any]]) -> bool:
