@@ -16,6 +16,6 @@ def test_every_command_and_option_has_help_and_is_in_the_docs(name):
 
     assert command.help
     for option in command.params:
-        if isinstance(option, click.Option):
+        if isinstance(option, click.Option) and not option.hidden:
             assert option.help, option
             assert f"`{option.opts[0]}" in section, option

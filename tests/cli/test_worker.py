@@ -184,3 +184,50 @@ def test_domain_and_task_list_must_be_given(shop):
 
     assert done.returncode == 2
     assert "--domain" in done.stderr
+
+
+def test_log_lines_are_json_objects_if_asked_for(shop, url):
+    (shop / "go").touch()
+    with serving(shop, "worker", "shop.py", *WHERE, "--endpoint-url", url, "--log-format", "json") as command:
+        record = json.loads(command.line("polling for"))
+    assert record["level"] == "INFO"
+    assert record["logger"].startswith("pyflow")
+    assert set(record) >= {"time", "message"}
+
+
+NOTES = """
+import pathlib
+import pyflow
+
+class Notes(pyflow.Interceptor):
+    def call(self, operation, request, proceed):
+        with (pathlib.Path(__file__).parent / 'calls').open('a') as notes:
+            notes.write(operation + '\\n')
+        return proceed()
+
+a_number = 7
+"""
+
+
+def test_an_interceptor_of_a_file_is_put_around(shop, url):
+    (shop / "go").touch()
+    (shop / "notes.py").write_text(NOTES)
+    client = create_client(url)
+    arguments = ("worker", "shop.py", *WHERE, "--endpoint-url", url, "--interceptor")
+    with serving(shop, *arguments, "notes.py:Notes") as command:
+        command.line("polls")
+        assert result_of(client, start(client)) == 1
+    assert {"RespondDecisionTaskCompleted", "PollForActivityTask"} <= set((shop / "calls").read_text().split())
+
+    refused = pyflow(*arguments, "notes.py:a_number", cwd=shop)
+    assert (refused.returncode, "7 is no pyflow.Interceptor" in refused.stderr) == (2, True)
+
+
+def test_what_is_not_finished_within_the_grace_is_left(shop, url):
+    client = create_client(url)
+    with serving(shop, "worker", "shop.py", *WHERE, "--endpoint-url", url, "--grace", "0.2") as command:
+        command.line("polls")
+        start(client)
+        wait_for((shop / "started").exists, "body under way")
+        assert command.end(signal.SIGTERM) == 1
+        assert "activities: not finished within the grace of 0 s" in command.log.read_text()

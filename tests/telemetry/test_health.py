@@ -84,12 +84,12 @@ def get(endpoint: Endpoint, path: str, method: str = "GET") -> tuple[int, str | 
 
 
 def test_the_port_serves_both_pages_and_nothing_else(health: Health) -> None:
-    with Endpoint(health, lambda: (b"pyflow_x 1\n", "text/plain; version=0.0.4")) as endpoint:
+    with Endpoint(health.report, lambda: (b"pyflow_x 1\n", "text/plain; version=0.0.4")) as endpoint:
         assert get(endpoint, "/health")[0] == 503
         health.call("PollForDecisionTask", {}, dict)
         status, kind, body = get(endpoint, "/health")
         assert (status, kind, json.loads(body)["status"]) == (200, "application/json", "ok")
-        health.stopping = True
+        health.stop()
         assert get(endpoint, "/health")[0] == 503
         assert get(endpoint, "/metrics") == (200, "text/plain; version=0.0.4", b"pyflow_x 1\n")
         assert get(endpoint, "/health", "HEAD")[2] == b""
@@ -98,5 +98,5 @@ def test_the_port_serves_both_pages_and_nothing_else(health: Health) -> None:
 
 
 def test_without_metrics_there_is_no_such_page(health: Health) -> None:
-    with Endpoint(health, None) as endpoint:
+    with Endpoint(health.report, None) as endpoint:
         assert get(endpoint, "/metrics")[0] == 404

@@ -103,6 +103,20 @@ def functions_at(options: Iterable[str]) -> dict[str, Function]:
     return functions
 
 
+def object_at(target: str) -> Any:
+    """
+    Load ``FILE.py:NAME``.
+
+    Raises:
+        Refusal: not of that form, no such file, no such name in it.
+    """
+    file, name = _split(target, "FILE.py:NAME")
+    module = load(file)
+    if not hasattr(module, name):
+        raise Refusal(f"{file} has no {name}")
+    return getattr(module, name)
+
+
 def _split(target: str, form: str) -> tuple[str, str]:
     file, colon, name = target.rpartition(":")
     if not (file and colon and name):

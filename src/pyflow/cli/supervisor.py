@@ -11,11 +11,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import FrameType
-from typing import Final
+from typing import Any, Final
+
+from pyflow.telemetry.endpoint import Endpoint
+
+from .observing import address
+from .output import Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -87,15 +92,19 @@ class Supervisor:
 
     Args:
         count: how many.
-        command_of: the command line of the worker at a place, counted from 0.
+        arguments: of this command; each worker gets them too, with its place and its tie.
+        health_at: where to serve ``/health``, ``HOST:PORT`` or ``PORT``; None: nowhere.
     """
 
-    def __init__(self, count: int, command_of: Callable[[int], list[str]]) -> None:
+    def __init__(self, count: int, arguments: list[str], health_at: str | None) -> None:
         self._places = [Place(f"worker {number + 1}") for number in range(count)]
-        self._command_of = command_of
+        # -P: the current folder is not searched for modules, as it is not when the command is called by its name.
+        self._command = [sys.executable, "-P", "-m", "pyflow", *arguments]
+        self._health_at = health_at
         self._asked: SimpleQueue[int] = SimpleQueue()
         self._ever_ready = False
         self._leaving: list[Worker] = []
+        self._stopping = False
 
     def run(self) -> int:
         """
@@ -105,6 +114,40 @@ class Supervisor:
             The exit status: 0 after a stop; 2 if a worker was refused before any was ready; 1 if a second signal cut.
         """
 
+        with self._health_port():
+            return self._watch()
+
+    def report(self) -> dict[str, Any]:
+        """
+        Return how the workers are, for JSON.
+
+        Returns:
+            ``status``: ``ok`` if all are ready, else ``starting`` or ``stopping``; ``workers``: pid, whether it is ready, and how
+            often its place broke in a row.
+        """
+        workers = [
+            {
+                "pid": place.worker and place.worker.pid,
+                "ready": place.worker is not None and place.worker.is_ready and place.worker.status is None,
+                "breaks": place.breaks,
+            }
+            for place in self._places
+        ]
+        is_ok = all(each["ready"] for each in workers)
+        return {"status": "stopping" if self._stopping else "ok" if is_ok else "starting", "workers": workers}
+
+    def _health_port(self) -> AbstractContextManager[Any]:
+        if self._health_at is None:
+            return nullcontext()
+        host, port = address(self._health_at)
+        try:
+            return Endpoint(self.report, None, host, port)
+        except OSError as error:
+            raise Refusal(
+                f"--health-port {self._health_at}: cannot listen on {host}:{port}: {error.strerror}"
+            ) from error
+
+    def _watch(self) -> int:
         def ask(number: int, _frame: FrameType | None) -> None:
             self._asked.put(number)
 
@@ -152,7 +195,7 @@ class Supervisor:
         return True
 
     def _start(self, place: Place) -> Worker:
-        place.worker = Worker(self._command_of(self._places.index(place)), place.name)
+        place.worker = Worker([*self._command, "--place", str(self._places.index(place))], place.name)
         place.begun_s = time.monotonic()
         logger.info("%s started, pid %d", place.name, place.worker.pid)
         return place.worker
@@ -181,6 +224,7 @@ class Supervisor:
 
     def _end(self, status: int) -> int:
         """Stop all workers and wait for them; a further signal cuts."""
+        self._stopping = True
         workers = [*self._leaving, *(place.worker for place in self._places if place.worker is not None)]
         for worker in workers:
             worker.stop()
@@ -190,11 +234,6 @@ class Supervisor:
                     worker.kill()
                 return 1
         return status
-
-
-def command_line(arguments: list[str]) -> list[str]:
-    """Return the command line of this program with other arguments."""
-    return [sys.executable, "-m", "pyflow", *arguments]
 
 
 def _told(status: int) -> str:

@@ -1,43 +1,32 @@
 """``pyflow worker``: the workflows and activities of some files, for a service."""
 
-import logging
 import os
 import socket
-import time
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
 
 from pyflow.activities import Activity
 from pyflow.exceptions import PyflowException, ServiceFault
-from pyflow.swf.client import Client, create_client, is_local, service_faults
+from pyflow.interceptors import intercept
+from pyflow.swf.client import Client, create_client, is_local
 from pyflow.worker.activities import ActivityWorker
 from pyflow.worker.decider import Decider
 from pyflow.workflow import Workflow
 
 from .loading import activities_in, load, workflows_in
+from .observing import LogFormat, Observation, interceptors_at, set_up_logging
 from .output import Refusal, say
+from .parts import RETENTION_DAYS, Part, register, work
 from .stopping import leave, stop_requests
+from .supervisor import Supervisor
 
-logger = logging.getLogger(__name__)
-
-RETENTION_DAYS: Final = "30"
-"""How long a domain that is made here keeps closed executions."""
-
-WATCH_S: Final = 0.05
-
-
-class Part(NamedTuple):
-    """A decider or an activity worker, which runs in a thread of its own."""
-
-    name: str
-    register: Callable[[], None]
-    run: Callable[[], None]
-    stop: Callable[[], None]
-    is_idle: Callable[[], bool]
+GRACE_S: Final = 75.0
+"""A poll on AWS takes up to 60 s, and what it brings is worth a moment."""
 
 
 @click.command()
@@ -46,8 +35,45 @@ class Part(NamedTuple):
 @click.option("--task-list", required=True, help="The task list to poll, for decisions and for activities.")
 @click.option("--endpoint-url", metavar="URL", help="A local service; left out: what boto3 is configured for, AWS.")
 @click.option("--identity", help="Recorded with each task that it takes.  [default: host:pid]")
-@click.option("--log-replays", is_flag=True, help="Let log lines of workflows be heard also when code is replayed.")
 @click.option("--only", type=click.Choice(["deciders", "activities"]), help="Leave the other kind to another worker.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="So many worker processes under a supervisor, which starts again what breaks, and on SIGHUP exchanges one after the "
+    "other for the code as it is then.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=GRACE_S,
+    show_default=True,
+    metavar="S",
+    help="How long to wait for what is under way, once asked to stop.",
+)
+@click.option(
+    "--health-port",
+    metavar="[HOST:]PORT",
+    help="Serve /health and /metrics there; of several processes, the supervisor there and each worker on the ports after it.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The form of log lines.",
+)
+@click.option("--log-replays", is_flag=True, help="Let log lines of workflows be heard also when code is replayed.")
+@click.option("--otlp", is_flag=True, help="Send metrics and traces to a collector, as OTEL_EXPORTER_OTLP_... say.")
+@click.option(
+    "--interceptor",
+    "interceptors",
+    multiple=True,
+    metavar="FILE.py:NAME",
+    help="Put it around calls, decisions and bodies.",
+)
+@click.option("--tie", type=int, hidden=True, help="The socket of the supervisor that has started this process.")
+@click.option("--place", type=int, hidden=True, help="Which of a supervisor's processes this is, from 0.")
 def worker(
     files: tuple[str, ...],
     domain: str,
@@ -55,7 +81,15 @@ def worker(
     endpoint_url: str | None,
     identity: str | None,
     only: str | None,
+    processes: int | None,
+    grace: float,
+    health_port: str | None,
+    log_format: LogFormat,
     log_replays: bool,
+    otlp: bool,
+    interceptors: tuple[str, ...],
+    tie: int | None,
+    place: int | None,
 ) -> None:
     """
     Run the workflows and activities found in FILE.py...
@@ -66,7 +100,10 @@ def worker(
     SIGTERM or Ctrl-C ends it after the work under way, on AWS also after the polls under way (up to a minute). A second one
     ends it at once.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up_logging(log_format)
+    if processes is not None and tie is None:
+        leave(Supervisor(processes, sys.argv[1:], health_port).run())
+    requests = stop_requests()
     modules = [load(file) for file in files]
     workflows = [] if only == "activities" else _unique(each for module in modules for each in workflows_in(module))
     activities = [] if only == "deciders" else _unique(each for module in modules for each in activities_in(module))
@@ -75,12 +112,20 @@ def worker(
         raise Refusal(
             f"nothing to run: no {wanted.get(only or '', ' or '.join(wanted.values()))} in {', '.join(files)}"
         )
-    identity = identity or f"{socket.gethostname()}:{os.getpid()}"
-    requests = stop_requests()
+    identity = _identity(identity, place)
+    observed = Observation(health_port, place, otlp=otlp, own=interceptors_at(interceptors))
     try:
         client = create_client(endpoint_url, for_worker=True)
-        parts = _parts(workflows, activities, domain, task_list, identity, client, log_replays=log_replays)
-        _register(parts, domain, client)
+        parts = _parts(
+            workflows,
+            activities,
+            domain,
+            task_list,
+            identity,
+            intercept(client, observed.interceptors),
+            log_replays=log_replays,
+        )
+        register(parts, domain, client)
     except ServiceFault as fault:
         raise Refusal(_explain(fault, domain, client)) from fault
     except PyflowException as error:
@@ -89,7 +134,31 @@ def worker(
     say(f"  workflows   {_types((each.NAME, each.VERSION) for each in workflows)}")
     say(f"  activities  {_types((each.name, each.version) for each in activities)}")
     say(f"  polls       task list {task_list!r} of domain {domain!r} at {client.meta.endpoint_url}")
-    leave(_work(parts, requests, abandon_polls=is_local(client)))
+    if tie is not None:
+        _hold(tie, requests)
+    status = work(parts, requests, abandon_polls=is_local(client), grace_s=grace, on_stop=observed.health.stop)
+    observed.close()
+    leave(status)
+
+
+def _identity(given: str | None, place: int | None) -> str:
+    """Return the name of this process: the one given, with its place among several; or the host's and the process's."""
+    if given is None:
+        return f"{socket.gethostname()}:{os.getpid()}"
+    return given if place is None else f"{given}:{place + 1}"
+
+
+def _hold(tie: int, requests: "SimpleQueue[str | None]") -> None:
+    """Tell the supervisor that this worker is ready, and stop when there is no supervisor any more."""
+    supervisor = socket.socket(fileno=tie)
+    supervisor.sendall(b"ready\n")
+
+    def listen() -> None:
+        while supervisor.recv(64):
+            pass
+        requests.put(None)
+
+    Thread(target=listen, name="tie to the supervisor", daemon=True).start()
 
 
 def _unique(found: Any) -> list[Any]:
@@ -130,18 +199,6 @@ def _parts(
     return parts
 
 
-def _register(parts: list[Part], domain: str, client: Client) -> None:
-    if is_local(client):
-        try:
-            with service_faults("RegisterDomain"):
-                client.register_domain(name=domain, workflowExecutionRetentionPeriodInDays=RETENTION_DAYS)
-        except ServiceFault as fault:
-            if fault.code != "DomainAlreadyExistsFault":
-                raise
-    for part in parts:
-        part.register()
-
-
 def _explain(fault: ServiceFault, domain: str, client: Client) -> str:
     """Say what to do about a fault at the start."""
     url = client.meta.endpoint_url
@@ -153,27 +210,3 @@ def _explain(fault: ServiceFault, domain: str, client: Client) -> str:
             f"--workflow-execution-retention-period-in-days {RETENTION_DAYS}"
         )
     return str(fault)
-
-
-def _work(parts: list[Part], requests: "SimpleQueue[str | None]", *, abandon_polls: bool) -> int:
-    """Run the parts until we are asked to stop or one of them breaks; give the exit status."""
-
-    def run(part: Part) -> None:
-        try:
-            part.run()
-        except BaseException as error:
-            logger.exception("the %s broke", part.name)
-            requests.put(f"{part.name}: {error}")
-
-    threads = [(part, Thread(target=run, args=(part,), name=part.name, daemon=True)) for part in parts]
-    for _, thread in threads:
-        thread.start()
-    broken = requests.get()
-    for part in parts:
-        part.stop()
-    say("pyflow worker is stopping: what is under way is finished first")
-    # The local service gives a task only to a connection that is there, so a poll of it may be left hanging. AWS may have
-    # given one to a poll that we would cut, and that task would be stranded until it times out.
-    while any(thread.is_alive() and not (abandon_polls and part.is_idle()) for part, thread in threads):
-        time.sleep(WATCH_S)
-    return 1 if broken else 0

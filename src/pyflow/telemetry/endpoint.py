@@ -13,8 +13,6 @@ from typing import Any, Self
 
 import uvicorn
 
-from .health import Health
-
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Reply = tuple[int, bytes, bytes]
 """Status, content type, body."""
@@ -25,20 +23,28 @@ class Endpoint:
     A small HTTP server in a thread of its own; ``url`` is where it listens. Also a context manager.
 
     Args:
-        health: what ``/health`` reports; 503 unless it is ``ok``.
+        report: gives what ``/health`` says, as for JSON; 503 unless its ``status`` is ``ok``.
         metrics: gives the body and content type of ``/metrics``; None: there is no such page.
         host, port: where to listen; port 0 for any that is free.
+        shared: another process of this user may listen there too, while it takes over from this one.
 
     Raises:
         OSError: the address cannot be had.
     """
 
     def __init__(
-        self, health: Health, metrics: Callable[[], tuple[bytes, str]] | None, host: str = "127.0.0.1", port: int = 0
+        self,
+        report: Callable[[], dict[str, Any]],
+        metrics: Callable[[], tuple[bytes, str]] | None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        shared: bool = False,
     ) -> None:
-        self._health = health
+        self._report = report
         self._metrics = metrics
-        self._socket = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, reuse_port=shared)
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
@@ -85,7 +91,7 @@ class Endpoint:
         if method not in {"GET", "HEAD"}:
             return 405, b"text/plain", b"GET only\n"
         if path == "/health":
-            report = self._health.report()
+            report = self._report()
             return (200 if report["status"] == "ok" else 503), b"application/json", json.dumps(report).encode() + b"\n"
         if path == "/metrics" and self._metrics is not None:
             body, kind = self._metrics()

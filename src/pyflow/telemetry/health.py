@@ -26,13 +26,10 @@ class Health(Interceptor):
     Args:
         silence_max_s: seconds without an answer after which a kind of poll is failing.
         clock: seconds that only grow.
-
-    Attributes:
-        stopping: the worker has been told to end; set by whoever told it.
     """
 
     def __init__(self, silence_max_s: float = SILENCE_MAX_S, clock: Callable[[], float] = time.monotonic) -> None:
-        self.stopping = False
+        self._stopping = False
         self._silence_max_s = silence_max_s
         self._clock = clock
         self._lock = Lock()
@@ -54,6 +51,10 @@ class Health(Interceptor):
             self._answered_s[operation] = self._clock()
             self._faults.pop(operation, None)
         return reply
+
+    def stop(self) -> None:
+        """Note that the worker has been told to end: nothing new should be sent its way."""
+        self._stopping = True
 
     def report(self) -> dict[str, Any]:
         """
@@ -81,7 +82,7 @@ class Health(Interceptor):
         return {"status": self._status(silence_s, answered_s), "polls": polls}
 
     def _status(self, silence_s: float, answered_s: dict[str, float]) -> State:
-        if self.stopping:
+        if self._stopping:
             return "stopping"
         if silence_s > self._silence_max_s:
             return "failing"

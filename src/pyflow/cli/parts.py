@@ -1,0 +1,97 @@
+"""What a worker process is made of: a decider, an activity worker, or both, each running in a thread of its own."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from threading import Thread
+from typing import Final, NamedTuple
+
+from pyflow.exceptions import ServiceFault
+from pyflow.swf.client import Client, is_local, service_faults
+
+from .output import say
+
+logger = logging.getLogger(__name__)
+
+RETENTION_DAYS: Final = "30"
+"""How long a domain that is made here keeps closed executions."""
+
+WATCH_S: Final = 0.05
+
+
+class Part(NamedTuple):
+    """A decider or an activity worker."""
+
+    name: str
+    register: Callable[[], None]
+    run: Callable[[], None]
+    stop: Callable[[], None]
+    is_idle: Callable[[], bool]
+
+
+def register(parts: Sequence[Part], domain: str, client: Client) -> None:
+    """Register what is missing: on a local service the domain too."""
+    if is_local(client):
+        try:
+            with service_faults("RegisterDomain"):
+                client.register_domain(name=domain, workflowExecutionRetentionPeriodInDays=RETENTION_DAYS)
+        except ServiceFault as fault:
+            if fault.code != "DomainAlreadyExistsFault":
+                raise
+    for part in parts:
+        part.register()
+
+
+def work(
+    parts: Sequence[Part],
+    requests: "SimpleQueue[str | None]",
+    *,
+    abandon_polls: bool,
+    grace_s: float,
+    on_stop: Callable[[], None],
+) -> int:
+    """
+    Run the parts until we are asked to stop or one of them breaks.
+
+    Args:
+        parts: what runs.
+        requests: see ``stop_requests``.
+        abandon_polls: a poll that waits may be left hanging: the service gives its task to nobody else.
+        grace_s: how long to wait for what is under way, once asked to stop.
+        on_stop: called when it begins.
+
+    Returns:
+        The exit status: 0; 1 if a part broke, or if something was still under way when the grace was over.
+    """
+
+    def run(part: Part) -> None:
+        try:
+            part.run()
+        except BaseException as error:
+            logger.exception("the %s broke", part.name)
+            requests.put(f"{part.name}: {error}")
+
+    threads = [(part, Thread(target=run, args=(part,), name=part.name, daemon=True)) for part in parts]
+    for _, thread in threads:
+        thread.start()
+    broken = requests.get()
+    on_stop()
+    for part in parts:
+        part.stop()
+    say("pyflow worker is stopping: what is under way is finished first")
+    deadline_s = time.monotonic() + grace_s
+    # The local service gives a task only to a connection that is there, so a poll of it may be left hanging. AWS may have
+    # given one to a poll that we would cut, and that task would be stranded until it times out.
+    while left := [
+        part.name for part, thread in threads if thread.is_alive() and not (abandon_polls and part.is_idle())
+    ]:
+        if time.monotonic() >= deadline_s:
+            logger.error(
+                "%s: not finished within the grace of %.0f s; what is under way there will time out",
+                ", ".join(left),
+                grace_s,
+            )
+            return 1
+        time.sleep(WATCH_S)
+    return 1 if broken else 0
