@@ -117,8 +117,7 @@ class Activity(Generic[P, R]):
             )
         run: Runtime = fiber.owner
         own_id = run.next_id("activity")
-        value = self._pack(args, kwargs)
-        text = None if value is None else run.converter.encode(value, "the input of activity", self.name)
+        text = self.text_of(args, kwargs, run.converter)
         type_ = {"name": self.name, "version": self.version}
         decide = partial(swf.schedule_activity_task, own_id, self.name, self.version, input=text, **self._asked)
         future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decide, text, not self._asked)
@@ -241,6 +240,17 @@ class Activity(Generic[P, R]):
                 f"{self.name!r}, which the worker's own heartbeats go by: give the definition the shortest, or "
                 f"auto_heartbeat=False"
             )
+
+    def text_of(self, args: tuple[Any, ...], kwargs: dict[str, Any], converter: DataConverter = JSON) -> str | None:
+        """
+        Return the text of arguments: the input of an activity task.
+
+        Raises:
+            TypeError: the arguments do not fit the function.
+            SerializationException: they cannot be sent.
+        """
+        value = self._pack(args, kwargs)
+        return None if value is None else converter.encode(value, "the input of activity", self.name)
 
     def _pack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arguments = self._signature.bind(*args, **kwargs).arguments

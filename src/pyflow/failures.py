@@ -22,8 +22,8 @@ from typing import Final, NamedTuple
 from ._fiber import PACKAGE
 from .converter import DATA_MAX, DURATION_MAX_S, REASON_MAX, cut, sendable
 
-_MARK: Final = "pyflow.failure/1 "
-_HEADER: Final = re.compile(_MARK + r"(.+) message=([0-9]+)(?: retry_after=([0-9]+(?:\.[0-9]+)?))?")
+MARK: Final = "pyflow.failure/1 "
+_HEADER: Final = re.compile(MARK + r"(.+) message=([0-9]+)(?: retry_after=([0-9]+(?:\.[0-9]+)?))?")
 PIECE_MAX: Final = 2_048
 """Characters of one frame or one message in a traceback, so that long messages leave room for the frames of other sides."""
 
@@ -64,13 +64,13 @@ def write(error: BaseException, length: int = DATA_MAX) -> str:
     message = sendable(message, length // 4)
     after = _retry_after(error)
     more = "" if after is None else f" retry_after={after}"
-    head = f"{_MARK}{type_of(error)} message={len(message)}{more}\n{message}\n\n"
+    head = f"{MARK}{type_of(error)} message={len(message)}{more}\n{message}\n\n"
     return head + _without_middle(sendable(format_traceback(error), 1 << 24), length - len(head))
 
 
 def read(details: str | None) -> Report | None:
     """Read what ``write`` wrote; None if something else did."""
-    if details is None or not details.startswith(_MARK):
+    if details is None or not details.startswith(MARK):
         return None
     line, _, rest = details.partition("\n")
     header = _HEADER.fullmatch(line)

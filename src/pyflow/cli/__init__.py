@@ -2,6 +2,7 @@
 
 import click
 
+from .export import export
 from .run import run
 from .server import server
 from .worker import worker
@@ -18,6 +19,7 @@ def main() -> None:
     Serve SWF on this machine:   pyflow server --port 8600
     Work for it:                 pyflow worker order.py --domain shop --task-list orders \\
                                      --endpoint-url http://127.0.0.1:8600
+    Keep a history as a test:    pyflow export order-7 --domain shop --output order-7.history.json
     Work for AWS instead:        the same without --endpoint-url (region, profile and keys as boto3 finds them)
     """
 
@@ -25,3 +27,4 @@ def main() -> None:
 main.add_command(server)
 main.add_command(worker)
 main.add_command(run)
+main.add_command(export)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pyflow.exceptions import PyflowException
 
-__all__ = ["FORMAT", "History", "load", "save"]
+__all__ = ["FORMAT", "History", "dump", "load", "save"]
 
 FORMAT: Final = "pyflow.history/1"
 
@@ -82,6 +82,20 @@ def save(history: History, path: str | Path) -> None:
         ValueError: an event's time is neither.
         PyflowException: the file cannot be written.
     """
+    text = dump(history)
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PyflowException(f"cannot write history file {path}: {error.strerror}") from error
+
+
+def dump(history: History) -> str:
+    """
+    Return a history as text in the form ``pyflow.history/1``, one event a line.
+
+    Raises:
+        ValueError: an event's time is neither a number nor an aware datetime.
+    """
     head = {
         "format": FORMAT,
         "domain": history.domain,
@@ -92,11 +106,7 @@ def save(history: History, path: str | Path) -> None:
     }
     members = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items() if value is not None]
     events = ",\n".join(json.dumps({**event, "eventTimestamp": _seconds(event)}) for event in history.events)
-    text = "{\n" + ",\n".join([*members, f'"events": [\n{events}\n]']) + "\n}\n"
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise PyflowException(f"cannot write history file {path}: {error.strerror}") from error
+    return "{\n" + ",\n".join([*members, f'"events": [\n{events}\n]']) + "\n}\n"
 
 
 def _history(content: Any) -> History:
