@@ -22,7 +22,7 @@ from .exceptions import (
 )
 from .failures import read
 from .payloads.hints import hints_of
-from .swf.client import Client, create_client, is_local, service_faults
+from .swf.client import POLL_S, Client, create_client, is_local, service_faults
 from .swf.events import CLOSE_EVENTS, attributes_of
 from .swf.faults import Verdict, judge
 from .swf.repeating import repeat
@@ -295,6 +295,9 @@ class WorkflowHandle(ExecutionHandle):
         until_s = None if seconds is None else time.monotonic() + seconds
         most_s = POLL_LOCAL_MAX_S if is_local(self.client) else POLL_MAX_S
         pause_s = POLL_FIRST_S
+        if hasattr(self.client, "wait_for_close"):
+            pause_s = most_s = POLL_S
+            self._wait(pause_s if seconds is None else min(pause_s, seconds))
         while (closed := self._look()) is None:
             left_s = pause_s if until_s is None else until_s - time.monotonic()
             if left_s <= 0:
@@ -322,11 +325,15 @@ class WorkflowHandle(ExecutionHandle):
 
     def _wait(self, seconds: float) -> None:
         """Let some time pass; where the client can tell that the run has closed, only until then."""
-        wait_for_close = getattr(self.client, "wait_for_close", None)
-        if wait_for_close is None:
+        if not hasattr(self.client, "wait_for_close"):
             time.sleep(seconds)
-        else:
-            wait_for_close(self.domain, self.execution, seconds)
+            return
+        try:
+            self.client.wait_for_close(self.domain, self.execution, max(0.0, seconds))
+        except ServiceFault as fault:
+            if judge(fault) is not Verdict.RETRY:
+                raise
+            time.sleep(min(POLL_FIRST_S, seconds))
 
     def _look(self) -> dict[str, Any] | None:
         try:
