@@ -95,6 +95,8 @@ def to_python(reply: Any) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
+    if type(value) is str:
+        return value
     if name == "events":
         return _events(value)
     if isinstance(value, dict):

@@ -211,7 +211,7 @@ class Engine:
             # What is let go of here must be where read_events looks for it.
             self.store.flush()
             del execution.recent[:-RECENT_EVENTS_MAX]
-        for item in turn.touched:
+        for item in dict.fromkeys(turn.touched):
             self._follow(execution, item)
         self._effects.extend((execution, turn.at, effect) for effect in turn.effects)
 

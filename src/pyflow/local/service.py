@@ -253,17 +253,20 @@ class Service:
 
     def _gather(self) -> list[Call]:
         """Wait for calls, or until a deadline or a poll's time comes; return what is there."""
-        try:
-            first = self._inbox.get(timeout=self._skip_or(self._idle_s()))
-        except queue.Empty:
-            return []
-        group = [first]
-        while len(group) < GROUP_MAX:
-            try:
-                group.append(self._inbox.get_nowait())
-            except queue.Empty:
-                break
+        group = self._inbox_now()
+        if not group:
+            with suppress(queue.Empty):
+                group.append(self._inbox.get(timeout=self._skip_or(self._idle_s())))
+                group += self._inbox_now()
         return [call for call in group if call is not None]
+
+    def _inbox_now(self) -> list[Call | None]:
+        """Return what is in the inbox, without waiting."""
+        group: list[Call | None] = []
+        with suppress(queue.Empty):
+            while len(group) < GROUP_MAX:
+                group.append(self._inbox.get_nowait())
+        return group
 
     def _idle_s(self) -> float:
         """Return how long there is nothing to do but to wait for calls."""
@@ -330,7 +333,8 @@ class Service:
             now = self._clock.now_ms()
             self.engine.apply_deadlines(now)
             self._perform(call, now)
-            self._match_polls(now)
+            if self.engine.to_match:
+                self._match_polls(now)
         now = self._clock.now_ms()
         self.engine.apply_deadlines(now)
         self._match_polls(now)

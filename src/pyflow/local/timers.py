@@ -60,6 +60,9 @@ class Deadlines:
 
     def pop(self, now: int) -> tuple[int, int, int] | None:
         """Take out the next deadline that has come, as (due, run, event id)."""
+        # The first of the heap is no later than the next deadline: mostly this is all.
+        if not self._heap or self._heap[0][0] > now:
+            return None
         due = self.next_due()
         if due is None or due > now:
             return None

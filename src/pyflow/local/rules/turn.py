@@ -54,7 +54,7 @@ DECIDES: Final = frozenset(
 )
 """The events that the decider must hear of."""
 
-encode = JSONEncoder(separators=(",", ":")).encode
+encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def given(source: dict[str, Any], *members: str) -> Attributes:
