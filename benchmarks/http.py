@@ -1,6 +1,9 @@
 """Executions with boto3 over HTTP, beside a fresh moto server; and ten thousand of them, to see whether it stays flat."""
 
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -57,8 +60,30 @@ def measure_flatness(*, small: bool = False) -> list[Row]:
 
 
 def _ours(executions: int) -> float:
-    with tempfile.TemporaryDirectory() as folder, LocalSWF(Path(folder) / "flow.db") as swf, swf.serve() as server:
-        return _rate(server.url, executions)
+    """A process of its own on either side of the connection, as with moto."""
+    with tempfile.TemporaryDirectory() as name:
+        port = Path(name) / "port"
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "pyflow",
+            "server",
+            "--port",
+            "0",
+            "--port-file",
+            port,
+            "--db",
+            port.with_name("db"),
+        ]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not port.exists():
+                time.sleep(0.01)
+                assert server.poll() is None, "the server did not start"
+            return _rate(f"http://127.0.0.1:{port.read_text(encoding='ascii').strip()}", executions)
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def _theirs(moto: Peer, executions: int) -> float:
