@@ -23,8 +23,9 @@ def take_back(what: str) -> str:
 class Trip(pyflow.Workflow):
     NAME = "Trip"
 
-    def run(self, steps):
-        done, log = [], []
+    def run(self, steps: list[str]) -> list[str]:
+        done: list[str] = []
+        log: list[str] = []
         try:
             for what in steps:
                 log.append(book(what))
@@ -41,7 +42,7 @@ class Trip(pyflow.Workflow):
 
 
 def demonstrate(flow: Flow) -> object:
-    ends = {}
+    ends: dict[str, object] = {}
     for name in ("confirmed", "canceled", "forgotten"):
         execution = flow.start(Trip, ["flight", "hotel"])
         flow.run_until_blocked()
@@ -52,7 +53,7 @@ def demonstrate(flow: Flow) -> object:
         try:
             ends[name] = execution.result()
         except pyflow.WorkflowCanceledException as canceled:
-            ends[name] = ["CANCELED", *json.loads(canceled.details)]
+            ends[name] = ["CANCELED", *json.loads(canceled.details or "")]
     return ends
 
 

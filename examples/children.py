@@ -18,7 +18,7 @@ def paint(room: str, colour: str) -> str:
 class Room(pyflow.Workflow):
     NAME = "Room"
 
-    def run(self, room):
+    def run(self, room: str) -> str:
         try:
             colour = self.swf.receive("colour", timeout=3_600)
         except pyflow.WaitTimedOutException:
@@ -29,7 +29,7 @@ class Room(pyflow.Workflow):
 class House(pyflow.Workflow):
     NAME = "House"
 
-    def run(self, rooms):
+    def run(self, rooms: list[str]) -> dict[str, object]:
         children = [self.swf.start_child(Room, room, tags=["paint"]) for room in rooms]
         children[0].signal("colour", "blue").result()  # waits until SWF has delivered it
         children[-1].cancel(wait=True)  # waits until that child has closed

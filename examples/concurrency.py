@@ -18,20 +18,22 @@ def measure(text: str) -> int:
 class Survey(pyflow.Workflow):
     NAME = "Survey"
 
-    def run(self, words):
+    def run(self, words: list[str]) -> dict[str, object]:
         lengths = self.swf.map(measure, words, limit=2)  # at most two tasks are open at once
         quickest = self.swf.map(self.ask, [50, 10, 40, 20, 30], enough=2)  # the rest is canceled
 
-        log = []
+        log: list[str] = []
         walks = [self.swf.spawn(self.walk, name, seconds, log) for name, seconds in (("slow", 7), ("fast", 3))]
         finished = [walk.result() for walk in self.swf.as_completed(walks)]
         return {"lengths": lengths, "quickest": quickest, "log": log, "finished": finished}
 
-    def ask(self, seconds):
+    def ask(self, seconds: int) -> int:
         self.swf.sleep(seconds)
         return seconds
 
-    def walk(self, name, seconds, log):  # a fiber of this run: plain code, and no locks, since one runs at a time
+    def walk(
+        self, name: str, seconds: int, log: list[str]
+    ) -> str:  # a fiber of this run: no locks, since one runs at a time
         for step in (1, 2):
             self.swf.sleep(seconds)
             log.append(f"{name} {step}")

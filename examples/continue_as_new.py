@@ -13,7 +13,7 @@ from pyflow.testing import Flow
 class Counter(pyflow.Workflow):
     NAME = "Counter"
 
-    def run(self, state):
+    def run(self, state: dict[str, int] | None) -> dict[str, int]:
         state = state or {"total": 0, "runs": 1}
         taken = 0
         while True:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 
@@ -138,7 +139,7 @@ class Demo:
             raise Wrong(f"execution {execution} is gone")
         return status
 
-    def events(self, execution: dict[str, str], event_type: str) -> list[dict[str, object]]:
+    def events(self, execution: dict[str, str], event_type: str) -> list[dict[str, Any]]:
         history = self.client.get_workflow_execution_history(domain=DOMAIN, execution=execution)["events"]
         return [event for event in history if event["eventType"] == event_type]
 

@@ -24,7 +24,7 @@ def charge(amount: int) -> str:
 class Order(pyflow.Workflow):
     NAME = "Order"
 
-    def run(self, amount):
+    def run(self, amount: int) -> None:
         logger.info("begun")
         paid = charge(amount)
         self.swf.sleep(3_600)
@@ -34,13 +34,13 @@ class Order(pyflow.Workflow):
 class Lines(logging.Handler):
     """What a log would show; any formatter can name the ids."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.lines = []
+        self.lines: list[str] = []
         ids = {"workflow_id": "-", "activity_id": "-", "attempt": "-"}  # for records from anywhere else
         self.setFormatter(logging.Formatter("%(workflow_id)s %(activity_id)s %(message)s", defaults=ids))
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self.format(record))
 
 

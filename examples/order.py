@@ -4,6 +4,8 @@ An order: its items reserved in parallel, the customer charged, the parcel sent 
     pyflow run examples/order.py:Order --input '{"id": "o-1", "customer": "Ada", "items": ["book", "lamp", "tea"]}'
 """
 
+from typing import Any
+
 import pyflow
 
 PRICES = {"book": 12, "lamp": 40, "tea": 7}
@@ -35,7 +37,7 @@ def send(order_id: str, count: int) -> str:
 class Delivery(pyflow.Workflow):
     NAME = "Delivery"
 
-    def run(self, order):
+    def run(self, order: dict[str, Any]) -> str:
         self.swf.sleep(2)  # until the van comes; days would cost no more
         return send(order["id"], len(order["items"]))
 
@@ -45,7 +47,7 @@ class Order(pyflow.Workflow):
 
     deliver = pyflow.ChildWorkflowDescriptor("Delivery", "1.0")
 
-    def run(self, order):
+    def run(self, order: dict[str, Any]) -> dict[str, str]:
         futures = [reserve.submit(item) for item in order["items"]]  # all at once
         self.swf.wait_for_all(futures)
         if any(future.failed for future in futures):

@@ -23,7 +23,7 @@ def slice_it(bread: str) -> str:
 class Bakery(pyflow.Workflow):
     NAME = "Bakery"
 
-    def run(self, bread):
+    def run(self, bread: str) -> str:
         bread = bake(bread)
         if self.swf.patched("slice before cooling"):
             bread = slice_it(bread)
@@ -34,7 +34,7 @@ class Bakery(pyflow.Workflow):
 class BakeryBefore(pyflow.Workflow):
     """What Bakery was before the change. Without a NAME nobody serves it."""
 
-    def run(self, bread):
+    def run(self, bread: str) -> str:
         bread = bake(bread)
         self.swf.sleep(3_600)
         return bread

@@ -26,17 +26,18 @@ def fetch(address: str) -> str:
 class Fetching(pyflow.Workflow):
     NAME = "Fetching"
 
-    def run(self, address):
+    def run(self, address: str) -> dict[str, object]:
         began = self.swf.now()
         try:
             page = fetch(address)
         except pyflow.InvocationFailedException as failure:
-            page = failure.reason
+            page = failure.reason or ""
         seconds = round((self.swf.now() - began).total_seconds())
         try:
             fetch.options(retry=pyflow.RetryPolicy(initial=1, max_attempts=2))("gopher://elsewhere")
         except pyflow.InvocationFailedException as failure:
             return {"page": page, "seconds": seconds, "other": failure.reason}
+        return {"page": page, "seconds": seconds}
 
 
 def demonstrate(flow: Flow) -> object:

@@ -23,15 +23,15 @@ def pay(amount: int) -> str:
 class Expense(pyflow.Workflow):
     NAME = "Expense"
 
-    def __init__(self, swf):
+    def __init__(self, swf: pyflow.WorkflowInvocationHelper) -> None:
         super().__init__(swf)
         self.amount = 0
 
     @pyflow.signal
-    def add(self, amount):  # runs when the signal comes, beside run
+    def add(self, amount: int) -> None:  # runs when the signal comes, beside run
         self.amount += amount
 
-    def run(self, boss):
+    def run(self, boss: str) -> dict[str, object]:
         reminders = 0
         self.swf.wait_until(lambda: self.amount > 0)
         while True:

@@ -90,6 +90,7 @@ __all__ = [
     "WorkflowCanceledException",
     "WorkflowFailedException",
     "WorkflowHandle",
+    "WorkflowInvocationHelper",
     "WorkflowStatus",
     "WorkflowTerminatedException",
     "WorkflowTimedOutException",

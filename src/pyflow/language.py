@@ -17,7 +17,7 @@ from .closing import ContinueAsNew
 from .converter import duration
 from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException, WorkflowCanceledException
 from .future import Future, Wait, flatten, wait_for
-from .others import ChildHandle, ExternalWorkflow, WorkflowType
+from .others import ChildHandle, ExternalWorkflow, WorkflowCode, type_of
 from .payloads.hints import hints_of, is_rich
 from .replay.tables import Kind
 from .retry import Attempts, RetryPolicy
@@ -43,13 +43,13 @@ class Language:
 
     # -- other executions ----------------------------------------------------------------------------------------------
 
-    def child(self, workflow: WorkflowType, input: Any = None, **options: Any) -> Any:
+    def child(self, workflow: type[WorkflowCode[T]], input: Any = None, **options: Any) -> T:
         """Start a child workflow execution and wait for its result; see ``start_child``."""
         return self.start_child(workflow, input, **options).result()
 
     def start_child(
         self,
-        workflow: WorkflowType,
+        workflow: type[WorkflowCode[T]],
         input: Any = None,
         *,
         workflow_id: str | None = None,
@@ -61,7 +61,7 @@ class Language:
         execution_start_to_close: Duration = None,
         task_start_to_close: Duration = None,
         retry: RetryPolicy | None = None,
-    ) -> ChildHandle[Any]:
+    ) -> ChildHandle[T]:
         """
         Start a child workflow execution.
 
@@ -97,14 +97,14 @@ class Language:
         own_id = self._run.next_child_id() if workflow_id is None else workflow_id
         self._run.enter()
         role = self._run.started.get("lambdaRole") if lambda_role is None else lambda_role
+        type_ = type_of(workflow)
         decide = partial(
             swf.start_child_workflow_execution,
             own_id,
-            str(workflow.NAME),
-            workflow.VERSION,
+            **type_,
             input=None
             if input is None
-            else self._run.converter.encode(input, "the input of child workflow", workflow.NAME),
+            else self._run.converter.encode(input, "the input of child workflow", type_["name"]),
             task_list=task_list,
             child_policy=child_policy,
             lambda_role=role,
@@ -113,8 +113,7 @@ class Language:
             execution_start_to_close_timeout=duration(execution_start_to_close, "execution_start_to_close"),
             task_start_to_close_timeout=duration(task_start_to_close, "task_start_to_close"),
         )
-        name = {"name": workflow.NAME, "version": workflow.VERSION}
-        handle = self._run.invoke(Kind.CHILD, own_id, name, decide, future_class=ChildHandle)
+        handle = self._run.invoke(Kind.CHILD, own_id, type_, decide, future_class=ChildHandle)
         handle._hint = hints_of(getattr(workflow, "run", None)).result
         if retry is not None:
             handle.attempts = Attempts(retry, own_id, self._run.seconds())

@@ -14,18 +14,19 @@ from .runtime import Runtime
 from .swf import decisions as swf
 
 T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
 
 
-class WorkflowType(Protocol):
-    """What a parent needs of a child's class: only the name of its type."""
+class WorkflowCode(Protocol[R_co]):
+    """A workflow class as far as type checkers need it: what its ``run`` returns is what the child gives."""
 
-    @property
-    def NAME(self) -> str | None:  # noqa: N802 - as authors write it
-        """The type's name."""
+    def run(self, workflow_input: Any, /) -> R_co:
+        """The workflow."""
 
-    @property
-    def VERSION(self) -> str:  # noqa: N802 - as authors write it
-        """The type's version."""
+
+def type_of(workflow: Any) -> dict[str, str]:
+    """Return a workflow class's type as SWF spells it."""
+    return {"name": str(workflow.NAME), "version": workflow.VERSION}
 
 
 class ExternalWorkflow:

@@ -88,7 +88,7 @@ class Workflow:
         """What this run can ask for and ask about."""
         return self._swf
 
-    def run(self, workflow_input: Any) -> Any:
+    def run(self, workflow_input: Any, /) -> Any:
         """
         The workflow. Called once a run, in a fiber of its own.
 
