@@ -12,13 +12,12 @@ from local_driver import ACTIVITY, DOORS, WORKFLOW, activity, child
 from pyflow.exceptions import ServiceFault
 from pyflow.local import LocalSWF, VirtualClock
 from pyflow.swf import decisions
-from pyflow.swf.methods import ACTIONS
+from pyflow.swf.methods import METHODS
 from pyflow.swf.model import OPERATIONS
 
 ARN = "arn:aws:swf:us-east-1:123456789012:/domain/d"
 LIST = {"name": "tl"}
 ALL_TIME = {"oldestDate": 0}
-METHODS = {action: method for method, action in ACTIONS.items()}
 
 
 class Ask:
