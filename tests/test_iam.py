@@ -9,6 +9,7 @@ from typing import Any
 
 import pyflow
 from pyflow.local import LocalSWF
+from pyflow.swf.methods import ACTIONS
 from pyflow.swf.model import OPERATIONS
 from pyflow.worker.activities import ActivityWorker
 from pyflow.worker.decider import Decider
@@ -57,7 +58,9 @@ class UnderPolicy:
         self.used: set[str] = set()
 
     def __getattr__(self, method: str) -> Any:
-        action = "".join(word.capitalize() for word in method.split("_"))
+        if method not in ACTIONS:
+            raise AttributeError(method)
+        action = ACTIONS[method]
 
         def call(**request: Any) -> Any:
             decisions = {each["decisionType"] for each in request.get("decisions", ())} - {"ScheduleLambdaFunction"}

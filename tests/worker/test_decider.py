@@ -296,3 +296,21 @@ def test_nothing_of_an_input_is_logged(caplog):
     run(Service(task(FIRST.replace("input=5", 'input="canary-7f3a"'))))
 
     assert "canary-7f3a" not in caplog.text
+
+
+def test_a_client_of_its_own_is_made_anew_where_its_credentials_are_stale(monkeypatch):
+    from pyflow.worker import decider as module
+
+    made = []
+    monkeypatch.setattr(module, "create_client", lambda **_: made.append(object()) or made[-1])
+    own = Decider([Echo], "domain", "list", "me")
+    assert own._client is made[0]
+    own._renew_client()
+    assert own._client is made[0], "a minute apart at least"
+    monkeypatch.setattr(module, "RENEW_S", -1.0)
+    own._renew_client()
+    assert own._client is made[1]
+
+    given = Decider([Echo], "domain", "list", "me", client=Service())
+    given._renew_client()
+    assert len(made) == 2

@@ -7,7 +7,7 @@ import pytest
 from pyflow.exceptions import ServiceFault
 from pyflow.swf import repeating
 from pyflow.worker import polling
-from pyflow.worker.polling import Poller, poll_activity_task, poll_decision_task
+from pyflow.worker.polling import Poller, poll_activity_task, poll_decision_task, whole_history
 
 
 def fault(code: str, status: int = 400) -> ServiceFault:
@@ -22,7 +22,7 @@ class Replies:
         self.requests: list[dict[str, Any]] = []
 
     def poll_for_decision_task(self, **request: Any) -> dict[str, Any]:
-        self.requests.append(request)
+        self.requests.append(dict(request))
         reply = self.replies.popleft()
         if isinstance(reply, Exception):
             raise reply
@@ -128,6 +128,47 @@ def script(*steps: Any) -> Any:
     return poll
 
 
+class Histories:
+    """A client whose GetWorkflowExecutionHistory answers from a script."""
+
+    def __init__(self, *replies: dict[str, Any] | Exception) -> None:
+        self.replies = deque(replies)
+        self.requests: list[dict[str, Any]] = []
+
+    get_workflow_execution_history = Replies.poll_for_decision_task
+
+
+class TestWholeHistory:
+    TASK = first_page([{"eventId": 3}], startedEventId=4)
+
+    def whole(self, *replies: dict[str, Any] | Exception) -> tuple[list[int] | None, list[dict[str, Any]]]:
+        client = Histories(*replies)
+        task = whole_history(client, "d", self.TASK, Waits())
+        return (None if task is None else task["events"]), client.requests
+
+    def test_it_ends_at_the_task_whatever_has_happened_since(self):
+        events, requests = self.whole(
+            {"events": [1, 2], "nextPageToken": "p"}, {"events": [3, 4, 5], "nextPageToken": "q"}
+        )
+
+        assert events == [1, 2, 3, 4]
+        asked = {"domain": "d", "execution": {"workflowId": "w", "runId": "r"}}
+        assert [request.get("nextPageToken") for request in requests] == [None, "p"]
+        assert {key: requests[0][key] for key in asked} == asked
+
+    @pytest.mark.parametrize("trouble", [fault("ThrottlingException"), fault("InternalFailure", 500), {}])
+    def test_a_page_that_fails_is_asked_for_again(self, trouble):
+        assert self.whole(trouble, {"events": [1, 2, 3, 4]})[0] == [1, 2, 3, 4]
+
+    @pytest.mark.parametrize("refusal", [fault("AccessDeniedException"), fault("UnknownResourceFault")])
+    def test_what_cannot_be_had_is_none(self, refusal):
+        assert self.whole(refusal)[0] is None
+
+    def test_the_task_keeps_what_else_it_has(self):
+        task = whole_history(Histories({"events": [1, 2, 3, 4]}), "d", self.TASK, Waits())
+        assert task == {**self.TASK, "events": [1, 2, 3, 4]}
+
+
 class TestPoller:
     @pytest.fixture(autouse=True)
     def longest_jitter(self, monkeypatch):
@@ -211,6 +252,29 @@ class TestPoller:
         stop.set()
 
         assert poller.next() is None
+
+    def test_an_own_list_is_polled_to_its_last_task_after_the_stop(self):
+        stop = Waits()
+        poller = Poller(script({"a": 1}, {"a": 2}, None), stop, is_own=True)
+
+        assert poller.next() == {"a": 1}
+        stop.set()
+        assert [poller.next(), poller.next(), poller.next()] == [{"a": 2}, None, None]
+        assert poller.over
+
+    def test_an_own_list_that_is_refused_is_not_insisted_on(self):
+        with pytest.raises(ServiceFault):
+            Poller(script(fault("AccessDeniedException")), Waits(), is_own=True).next()
+
+    @pytest.mark.parametrize("is_own", [False, True])
+    def test_credentials_that_are_stale_are_renewed(self, is_own):
+        renewed = []
+        poller = Poller(
+            script(fault("ExpiredTokenException"), {"a": 1}), Waits(), is_own=is_own, renew=lambda: renewed.append(1)
+        )
+
+        assert [poller.next(), poller.next()] == [None, {"a": 1}]
+        assert renewed == [1]
 
     def test_it_says_when_a_poll_is_under_way(self):
         seen = []

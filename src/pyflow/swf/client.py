@@ -128,8 +128,10 @@ def accepts(client: Client, operation: str, member: str) -> bool:
     model = getattr(getattr(client, "meta", None), "service_model", None)
     if model is not None:
         return member in model.operation_model(operation).input_shape.members
-    ask = getattr(client, "accepts", None)
-    return bool(ask is not None and ask(operation, member))
+    try:
+        return client.accepts(operation, member) is True
+    except Exception:  # it has no such method, or makes one of any name
+        return False
 
 
 @contextmanager

@@ -27,6 +27,8 @@ AFFINITY_S: Final = 5
 """How long a task waits for this process before SWF takes it back."""
 ASKED_MAX: Final = 1_000
 """How many answers are remembered, until the first of them is found in a history."""
+PREFIX: Final = "pyflow-"
+"""What own lists begin with, so that an IAM policy can allow them."""
 NAME_MAX: Final = 256
 """Characters of a task list's name."""
 
@@ -98,6 +100,6 @@ def is_supported(client: Client) -> bool:
 
 
 def own_list_name(task_list: str) -> str:
-    """Make up the name of a list that is only ours: after the common one, this machine and process, for people."""
-    own = f"~{re.sub('[^a-zA-Z0-9.-]', '-', socket.gethostname())[:64]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    return task_list[: NAME_MAX - len(own)] + own
+    """Make up the name of a list that is only ours: ``pyflow-`` for policies, then what tells people whose it is."""
+    own = f"-{re.sub('[^a-zA-Z0-9.-]', '-', socket.gethostname())[:64]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    return f"{PREFIX}{task_list}"[: NAME_MAX - len(own)] + own

@@ -269,7 +269,7 @@ class Decider:
             poll,
             self._stopping,
             backoff_max_s=backoff_max_s(self._client),
-            to_the_last=own_list is not None,
+            is_own=own_list is not None,
             renew=self._renew_client,
         )
 

@@ -134,7 +134,8 @@ class Poller:
         poll: one poll; gives a task, or None if it was empty; raises ServiceFault.
         stop: set to stop.
         backoff_max_s: the longest wait after failed polls.
-        to_the_last: after ``stop`` go on for as long as each poll gives a task: nobody else polls that list.
+        is_own: the list is the process's own. After ``stop`` it is polled for as long as each poll gives a task, since nobody
+            else does; and it is not insisted on where it is refused.
         renew: called where the service does not take the credentials any more.
     """
 
@@ -144,13 +145,13 @@ class Poller:
         stop: Event,
         *,
         backoff_max_s: float = BACKOFF_MAX_S,
-        to_the_last: bool = False,
+        is_own: bool = False,
         renew: Callable[[], None] = lambda: None,
     ) -> None:
         self._poll = poll
         self._stop = stop
         self._backoff_max_s = backoff_max_s
-        self._to_the_last = to_the_last
+        self._is_own = is_own
         self._renew = renew
         self._gave = False
         self._failures = 0
@@ -166,7 +167,8 @@ class Poller:
             The task; None where the poll was empty or failed, and where ``stop`` was set before it began.
 
         Raises:
-            ServiceFault: the service refuses what the poll says (a name, an identity); no repetition can help.
+            ServiceFault: the service refuses what the poll says (a name, an identity), and no repetition can help; or it refuses
+                an own list.
         """
         if self._wait_s:
             self._stop.wait(self._wait_s)
@@ -190,17 +192,18 @@ class Poller:
     @property
     def over(self) -> bool:
         """Whether ``stop`` is set and there is no more to come."""
-        return self._stop.is_set() and not (self._to_the_last and self._gave)
+        return self._stop.is_set() and not (self._is_own and self._gave)
 
     def _failed(self, fault: ServiceFault) -> None:
         verdict = judge(fault)
-        if verdict is Verdict.OURS:
+        is_stale = fault.code in STALE_CREDENTIALS
+        if verdict is Verdict.OURS or (verdict is Verdict.REPAIR and self._is_own and not is_stale):
             raise fault
         self._wait_s = backoff_s(self._failures, self._backoff_max_s)
         self._failures += 1
         if verdict is Verdict.REPAIR:
             self._wait_s += REPAIR_MIN_S
-            if fault.code in STALE_CREDENTIALS:
+            if is_stale:
                 self._renew()
             logger.error("polling is refused, next try in %.0f s: %s", self._wait_s, fault)
         else:
