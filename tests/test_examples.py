@@ -35,6 +35,7 @@ RESULTS = {
         "order-7 activity1.2 charging 5",
         "order-7 - paid, an hour later",
     ],
+    "executors": {"digest": "010cd1ed", "hosts": ["a is up", "b is up"]},
 }
 
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from . import _fiber
 from .converter import DATA_MAX, JSON, REASON_MAX, DataConverter, sendable
-from .exceptions import ActivityCanceledException, NotInActivityException, PayloadStoreException, ServiceFault
+from .exceptions import ActivityCanceledException, NotInActivityException, PayloadStoreException
 from .failures import type_of, write
+from .pulse import Pulse
 from .swf.client import Client, create_client, service_faults
 from .swf.events import attributes_of
-from .swf.faults import Verdict, judge
 from .swf.repeating import repeat
 
 __all__ = [
@@ -54,8 +54,9 @@ class ActivityTask:
         activity_type, activity_version: the registered type.
         started_event_id: its ActivityTaskStarted in the execution's history.
         attempt: which attempt of its retry policy this is, from 1.
+        attempt_in_worker: which attempt of ``retry_in_worker`` at this task, from 1.
         deferred: ``complete_later`` was called.
-        lost: SWF does not know the task any more: it timed out, or its execution has closed.
+        pulse: its heartbeats; for the worker.
     """
 
     def __init__(self, client: Client, domain: str, task: dict[str, Any], converter: DataConverter = JSON) -> None:
@@ -70,47 +71,59 @@ class ActivityTask:
         later = _LATER_ATTEMPT.fullmatch(self.activity_id)
         self._first_id = later[1] if later else self.activity_id
         self.attempt = int(later[2]) if later else 1
+        self.attempt_in_worker = 1
         self.deferred = False
-        self.lost = False
+        self.pulse = Pulse(client, self.task_token, self.activity_id)
         self._client = client
         self._domain = domain
         self._converter = converter
-        self._details: str | None = None
-        self._cancel_requested = False
 
     def heartbeat(self, details: Any = None) -> None:
         """
         Say that the work goes on, and how far it is.
+
+        In a running worker at most one a second goes to SWF for each task; one that comes sooner is sent when that second is
+        over, with the newest details. On the asyncio loop none is waited for.
 
         Args:
             details: a JSON value, at most 2,048 characters of JSON: what the next attempt finds in ``last_details`` should
                 this one time out. None: those of the heartbeat before stay.
 
         Raises:
-            ActivityCanceledException: somebody asked the activity to cancel, or SWF does not wait for it any more. Let it
-                pass, after cleaning up.
+            ActivityCanceledException: somebody asked the activity to cancel, SWF does not wait for it any more, or the worker is
+                stopping. Let it pass, after cleaning up.
             SerializationException: the details are not JSON, or too long.
             ServiceFault: the service refuses the heartbeat. That it does not answer is logged only: the next one may pass.
+            PyflowException: called in a fork of the worker's process.
 
         Source:
             SWF API Reference, RecordActivityTaskHeartbeat.
         """
-        self._beat(details)
-        if self.lost:
-            raise ActivityCanceledException(f"SWF does not wait for {self.activity_id} any more")
-        if self._cancel_requested:
-            raise ActivityCanceledException(f"cancellation of {self.activity_id} was requested")
+        text = None
+        if details is not None:
+            try:
+                text = _heartbeat_text(self._converter, details)
+            except PayloadStoreException as error:
+                logger.warning("a heartbeat of %s goes without its details: %s", self.activity_id, error)
+        self.pulse.beat(text)
+        if self.pulse.over:
+            raise ActivityCanceledException(self.pulse.over)
+
+    @property
+    def lost(self) -> bool:
+        """Whether SWF does not know the task any more: it timed out, or its execution has closed."""
+        return self.pulse.lost
 
     @property
     def cancel_requested(self) -> bool:
         """
         Whether the body should stop; for one that would rather ask than be interrupted.
 
-        Asking is a heartbeat. Also true once SWF does not wait for the task any more.
+        Asking is a heartbeat. Also true once SWF does not wait for the task any more, or the worker is stopping.
         """
-        if not (self._cancel_requested or self.lost):
-            self._beat(None)
-        return self._cancel_requested or self.lost
+        if not self.pulse.over:
+            self.pulse.beat()
+        return self.pulse.over is not None
 
     @property
     def last_details(self) -> Any:
@@ -163,27 +176,6 @@ class ActivityTask:
         """
         self.deferred = True
         return self.task_token
-
-    def _beat(self, details: Any) -> None:
-        if details is not None:
-            try:
-                self._details = _heartbeat_text(self._converter, details)
-            except PayloadStoreException as error:
-                logger.warning("a heartbeat of %s goes without its details: %s", self.activity_id, error)
-        more = {} if self._details is None else {"details": self._details}
-        try:
-            with service_faults("RecordActivityTaskHeartbeat"):
-                reply = self._client.record_activity_task_heartbeat(taskToken=self.task_token, **more)
-        except ServiceFault as fault:
-            verdict = judge(fault)
-            if verdict is Verdict.LOST:
-                self.lost = True
-            elif verdict is Verdict.SKIP:
-                logger.warning("a heartbeat of %s did not arrive: %s", self.activity_id, fault)
-            else:
-                raise
-        else:
-            self._cancel_requested = self._cancel_requested or reply["cancelRequested"]
 
 
 def current_task() -> ActivityTask:

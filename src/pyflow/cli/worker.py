@@ -28,6 +28,9 @@ from .supervisor import Supervisor
 GRACE_S: Final = 75.0
 """A poll on AWS takes up to 60 s, and what it brings is worth a moment."""
 
+STOPPING_S: Final = 15.0
+"""What is left of the grace when bodies that have not ended are told to: to clean up, and to be answered."""
+
 
 @click.command()
 @click.argument("files", metavar="FILE.py...", nargs=-1, required=True)
@@ -124,6 +127,7 @@ def worker(
             identity,
             intercept(client, observed.interceptors),
             log_replays=log_replays,
+            grace_s=grace,
         )
         register(parts, domain, client)
     except ServiceFault as fault:
@@ -178,6 +182,7 @@ def _parts(
     client: Client,
     *,
     log_replays: bool,
+    grace_s: float,
 ) -> list[Part]:
     parts = []
     if workflows:
@@ -192,7 +197,8 @@ def _parts(
             )
         )
     if activities:
-        bodies = ActivityWorker(activities, domain, task_list, identity, client)
+        bodies_s = max(0.0, grace_s - STOPPING_S)
+        bodies = ActivityWorker(activities, domain, task_list, identity, client, grace_s=bodies_s)
         parts.append(
             Part("activities", bodies.ensure_activities_registered, bodies.run, bodies.stop, lambda: bodies.idle)
         )

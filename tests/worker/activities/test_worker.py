@@ -1,10 +1,11 @@
 import threading
 from collections.abc import Callable
-from queue import Empty, Queue
 from typing import Any
 
 import pytest
 
+from activity_service import Service
+from pyflow.activities import WorkerSide
 from pyflow.converter import DataConverter
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.worker import polling, responding
@@ -15,6 +16,7 @@ class Charge:
     """An activity of the test's own making."""
 
     registration = {"defaultTaskStartToCloseTimeout": "60"}
+    worker_side = WorkerSide()
 
     def __init__(self, body: Callable[[Any], Any], name: str = "charge", version: str = "1.0") -> None:
         self.body = body
@@ -23,59 +25,6 @@ class Charge:
 
     def execute(self, input: str | None, converter: DataConverter) -> str:
         return converter.encode(self.body(converter.decode(input)), "the result")
-
-
-class Service:
-    """Hands out the tasks that a test puts in, keeps the answers, and says when all are answered."""
-
-    def __init__(self) -> None:
-        self.tasks: Queue[dict[str, Any]] = Queue()
-        self.answers: list[tuple[str, dict[str, Any]]] = []
-        self.registered: list[dict[str, Any]] = []
-        self.polls = 0
-        self.trouble: list[ServiceFault] = []
-
-    def put(self, *inputs: str, name: str = "charge") -> None:
-        for number, text in enumerate(inputs):
-            self.tasks.put(
-                {
-                    "taskToken": f"token{number}",
-                    "activityId": f"activity{number}",
-                    "activityType": {"name": name, "version": "1.0"},
-                    "workflowExecution": {"workflowId": "w", "runId": "r"},
-                    "startedEventId": 6,
-                    "input": text,
-                }
-            )
-
-    def list_activity_types(self, **_: Any) -> dict[str, Any]:
-        return {"typeInfos": []}
-
-    def describe_activity_type(self, **_: Any) -> dict[str, Any]:
-        raise ServiceFault("AccessDeniedException", "may only register")
-
-    def register_activity_type(self, **request: Any) -> None:
-        if any(known["name"] == request["name"] for known in self.registered):
-            raise ServiceFault("TypeAlreadyExistsFault", "known")
-        self.registered.append(request)
-
-    def poll_for_activity_task(self, **_: Any) -> dict[str, Any]:
-        self.polls += 1
-        try:
-            return self.tasks.get(timeout=0.02)
-        except Empty:
-            return {"taskToken": ""}
-
-    def respond_activity_task_completed(self, **answer: Any) -> None:
-        self.answer("completed", answer)
-
-    def respond_activity_task_failed(self, **answer: Any) -> None:
-        self.answer("failed", answer)
-
-    def answer(self, how: str, answer: dict[str, Any]) -> None:
-        self.answers.append((how, answer))
-        if self.trouble:
-            raise self.trouble.pop(0)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,73 @@
+"""
+A body is run here, whichever executor it is on, and whatever it does becomes an outcome.
+"""
+
+from asyncio import CancelledError
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+from pyflow.activities import Activity
+from pyflow.converter import DataConverter
+from pyflow.exceptions import ActivityCanceledException
+from pyflow.failures import type_of, write
+from pyflow.tasks import ActivityTask, performing
+
+
+class Outcome(NamedTuple):
+    """
+    How a body ended.
+
+    ``how`` is the answer it asks for; ``LEFT_OPEN``: somebody else answers. ``reason`` is that of a failure; ``text`` the JSON
+    of the result, or the details. Texts only, so that it travels from a process to its parent as it is.
+    """
+
+    how: Literal["COMPLETED", "FAILED", "CANCELED", "LEFT_OPEN"]
+    text: str = ""
+    reason: str = ""
+
+
+def perform(activity: Activity[..., Any], task: ActivityTask, input: str | None, converter: DataConverter) -> Outcome:
+    """Run a plain function's body in the calling thread."""
+    try:
+        with _current(task):
+            result = activity.execute(input, converter)
+    except BaseException as error:  # also SystemExit: the body ended, the worker goes on
+        return raised(error, task)
+    return _returned(result, task)
+
+
+async def perform_async(
+    activity: Activity[..., Any], task: ActivityTask, input: str | None, converter: DataConverter
+) -> Outcome:
+    """Run the body of an ``async def`` on the running loop."""
+    try:
+        with _current(task):
+            result = await activity.execute_async(input, converter)
+    except BaseException as error:
+        return raised(error, task)
+    return _returned(result, task)
+
+
+@contextmanager
+def _current(task: ActivityTask) -> Iterator[None]:
+    """Let ``activity.current()`` give a task."""
+    task.deferred = False
+    token = performing.set(task)
+    try:
+        yield
+    finally:
+        performing.reset(token)
+
+
+def _returned(result: str, task: ActivityTask) -> Outcome:
+    return Outcome("LEFT_OPEN") if task.deferred else Outcome("COMPLETED", result)
+
+
+def raised(error: BaseException, task: ActivityTask) -> Outcome:
+    """Return the outcome of a body that raised."""
+    if isinstance(error, ActivityCanceledException):
+        return Outcome("CANCELED", str(error))
+    if isinstance(error, CancelledError) and task.pulse.over:
+        return Outcome("CANCELED", task.pulse.over)
+    return Outcome("FAILED", write(error), type_of(error))

@@ -1,0 +1,136 @@
+"""
+Heartbeats in the background, from threads of the worker's own, for all tasks under way.
+"""
+
+import heapq
+import itertools
+import logging
+import time
+from threading import Condition, Thread
+from typing import Final
+
+from pyflow.activities import WorkerSide
+from pyflow.exceptions import ServiceFault
+from pyflow.pulse import Pulse
+from pyflow.swf.faults import Verdict, judge
+
+logger = logging.getLogger(__name__)
+
+LEAST_S: Final = 1.0
+"""A body that beats more often than this is not sent to SWF more often: its newest details are."""
+BEATERS: Final = 2
+"""Threads that beat, so that one call that hangs does not let the other tasks time out."""
+GRACE_S: Final = 1.0
+"""How long after a timeout SWF is asked whether it has ended the task."""
+ASK_AGAIN_S: Final = 60.0
+"""How often it is asked again, if the workflow has given this task a longer timeout than the definition."""
+
+
+class Beat:
+    """When the next beat of a task is due."""
+
+    def __init__(self, pulse: Pulse, side: WorkerSide) -> None:
+        self.pulse = pulse
+        self.due_s: float | None = None
+        self.sending = False
+        self.gone = False
+        self._auto_s = side.heartbeat_s / 3 if side.auto_heartbeat and side.heartbeat_s is not None else None
+        self._silence_s = side.heartbeat_s
+        limits = [limit for limit in (side.start_to_close_s, side.schedule_to_close_s) if limit is not None]
+        self._over_s = time.monotonic() + min(limits) + GRACE_S if limits else None
+
+    def next_s(self) -> float | None:
+        """Return when to beat next, on the monotonic clock; None: not before something changes."""
+        pulse = self.pulse
+        if pulse.lost:
+            return None
+        due = []
+        if self._auto_s is not None:
+            # One that did not arrive is followed sooner: there must be time for more than two within the timeout.
+            due.append(pulse.sent_s + (self._auto_s / 2 if pulse.failures else self._auto_s))
+        elif self._silence_s is not None:
+            # The body beats by itself and is late: SWF has ended the task, and only a beat can tell us.
+            due.append(pulse.sent_s + self._silence_s + GRACE_S)
+        if pulse.pending:
+            due.append(pulse.body_sent_s + LEAST_S)
+        if self._over_s is not None:
+            due.append(max(self._over_s, pulse.sent_s + ASK_AGAIN_S if pulse.sent_s > self._over_s else 0.0))
+        return min(due, default=None)
+
+
+class Heart:
+    """Beats for the tasks that it watches, each at its time; ``start`` it, and ``stop`` it."""
+
+    def __init__(self) -> None:
+        self._beats: dict[str, Beat] = {}
+        self._queue: list[tuple[float, int, Beat]] = []
+        self._order = itertools.count()
+        self._changed = Condition()
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begin to beat."""
+        for number in range(BEATERS):
+            Thread(target=self._run, name=f"pyflow-heart-{number}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def watch(self, pulse: Pulse, side: WorkerSide) -> Beat:
+        """Beat for a task from now on."""
+        beat = Beat(pulse, side)
+        pulse.on_pending = lambda: self._schedule(beat)
+        self._schedule(beat)
+        return beat
+
+    def leave(self, beat: Beat) -> None:
+        """Beat for a task no more; details that are still pending are sent."""
+        with self._changed:
+            beat.gone = True
+            beat.pulse.on_pending = None
+        if beat.pulse.pending and not beat.pulse.lost:
+            self._send(beat.pulse)
+
+    def _schedule(self, beat: Beat) -> None:
+        with self._changed:
+            due_s = beat.next_s()
+            if beat.gone or beat.sending or due_s == beat.due_s:
+                return
+            beat.due_s = due_s  # what stands in the queue with another time counts no more
+            if due_s is not None:
+                heapq.heappush(self._queue, (due_s, next(self._order), beat))
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while (beat := self._next()) is not None:
+            self._send(beat.pulse)
+            beat.sending = False
+            self._schedule(beat)
+
+    def _next(self) -> Beat | None:
+        """Wait for the next beat that is due; None once stopped."""
+        with self._changed:
+            while not self._stopped:
+                while self._queue and (self._queue[0][2].gone or self._queue[0][0] != self._queue[0][2].due_s):
+                    heapq.heappop(self._queue)
+                wait_s = self._queue[0][0] - time.monotonic() if self._queue else None
+                if wait_s is None or wait_s > 0:
+                    self._changed.wait(wait_s)
+                    continue
+                _, _, beat = heapq.heappop(self._queue)
+                beat.due_s, beat.sending = None, True
+                return beat
+        return None
+
+    def _send(self, pulse: Pulse) -> None:
+        try:
+            pulse.send()
+        except ServiceFault as fault:
+            if judge(fault) is Verdict.OURS:
+                pulse.details = None  # whatever SWF has against them, the beat itself must get through
+            logger.error("a heartbeat is refused: %s", fault)  # noqa: TRY400 - the fault tells it all
+        except Exception:
+            logger.exception("a heartbeat failed")

@@ -1,0 +1,80 @@
+"""
+Room for bodies, and the pace at which they begin.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from threading import Condition, Event, Lock
+from typing import Final
+
+from pyflow.activities import Executor
+
+LOOK_S: Final = 0.25
+"""How soon a wait for room sees that the worker is to stop. It is not told: ``stop`` may be called where no lock may be taken."""
+
+
+class Slots:
+    """
+    How many bodies each executor may still begin.
+
+    Nobody knows before a poll for which executor its task will be. So a poll takes a slot of each beforehand, and gives those
+    of the others back: no task is ever taken that has to wait for room.
+
+    Args:
+        sizes: the number of slots by executor.
+    """
+
+    def __init__(self, sizes: Mapping[Executor, int]) -> None:
+        self.sizes = dict(sizes)
+        self._free = dict(sizes)
+        self._changed = Condition()
+
+    @property
+    def in_use(self) -> dict[Executor, int]:
+        """The number of slots that are taken, by executor; polls have one of each."""
+        with self._changed:
+            return {executor: size - self._free[executor] for executor, size in self.sizes.items()}
+
+    def take(self, stop: Event) -> bool:
+        """Take a slot of each executor as soon as all have one; False if ``stop`` was set before."""
+        with self._changed:
+            while not stop.is_set():
+                if all(self._free.values()):
+                    for executor in self._free:
+                        self._free[executor] -= 1
+                    return True
+                self._changed.wait(LOOK_S)
+        return False
+
+    def give_back(self, executors: Iterable[Executor]) -> None:
+        """Give back a slot of each of these executors."""
+        with self._changed:
+            for executor in executors:
+                self._free[executor] += 1
+            self._changed.notify_all()
+
+
+class Pace:
+    """
+    At most so many starts in a second, evenly spaced.
+
+    Args:
+        per_second: None: no limit.
+    """
+
+    def __init__(self, per_second: float | None) -> None:
+        self._interval_s = 0.0 if per_second is None else 1 / per_second
+        self._next_s = 0.0
+        self._lock = Lock()
+
+    def wait_s(self) -> float:
+        """Return the seconds until the next start may be, without taking it."""
+        return max(0.0, self._next_s - time.monotonic())
+
+    def take(self) -> float:
+        """Take the next start, and return the seconds until then."""
+        with self._lock:
+            now_s = time.monotonic()
+            start_s = max(now_s, self._next_s)
+            self._next_s = start_s + self._interval_s
+            return start_s - now_s
