@@ -13,7 +13,7 @@ HEAD: Final = """\
 
 `make bench` measures what pyflow costs, beside its peers and beside the least that the work can cost; `make bench CASE=replay`
 measures one case. Peers are installed by it in environments of their own under `.bench/`, in the versions that
-`benchmarks/peers.toml` names. This page is made by `make bench-docs` from what one such run wrote.
+`benchmarks/peers.toml` names. This page is made by `make bench-docs` from what they wrote.
 
 **Read the ratios.** What stands in one row was measured in one run, in turns, so that whatever else the machine did slowed all
 of it; each figure is a median. Between two rows, two days or two machines, seconds mean little.
@@ -41,7 +41,8 @@ not run on a Python that pyflow runs on.
 ## The next task of a run that is kept
 
 A decider keeps its runs between their tasks, in their fibers. So the usual decision reads only the new events, six here, and
-costs the same however long the history is. The floor goes through the same six events, with a greenlet made for it.
+costs the same however long the history is. The floor goes through the same six events, in a greenlet that is
+there already.
 """,
     "life": """\
 ## The whole life of a run
