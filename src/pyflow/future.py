@@ -34,15 +34,17 @@ class Host(Protocol):
     The run that futures belong to.
 
     ``batch`` is the number of the batch applied last, ``settled_count`` the number of futures settled so far.
-    ``is_of_2_0_0`` is true where code runs over a batch that 2.0.0 decided; ``is_unlike_2_0_0`` is set once a wait has
-    given another order than 2.0.0 would have. ``converter`` reads results.
+    ``is_unlike_2_0_0`` is set once a wait has given another order than 2.0.0 would have; ``converter`` reads results.
     """
 
     batch: int
     settled_count: int
-    is_of_2_0_0: bool
     is_unlike_2_0_0: bool
     converter: DataConverter
+
+    @property
+    def is_of_2_0_0(self) -> bool:
+        """Whether code runs over a batch that 2.0.0 decided."""
 
     @property
     def now(self) -> int:
@@ -75,15 +77,21 @@ class Wait:
     What a parked fiber waits for: so many futures to settle, or the timer beside them.
 
     ``missing`` counts those still to come. ``what`` is for people: futures, or a text. ``strand`` is set by the run that
-    parks it; ``error`` by what made the wait pointless. There is no constructor: nearly every wait is for one future, and
-    nearly all of it is as it stands here.
+    parks it, ``woken_at`` by what ends it before, with the id of its event; ``error`` by what made the wait pointless. There
+    is no constructor: nearly every wait is for one future, and nearly all of it is as it stands here.
     """
 
     missing = 1
     timer: "Future[Any] | None" = None
     what: Any = None
     strand: Any = None
+    woken_at: int | None = None
     error: Exception | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the code has gone on, and nothing waits here any more."""
+        return self.strand is not None and self.strand.wait is not self
 
 
 class Future(Generic[T_co]):

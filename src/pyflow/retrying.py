@@ -23,14 +23,14 @@ def try_again(runtime: Runtime, future: InvocationFuture[Any], invocation: Invoc
     ahead = runtime.replayer.ahead
     if attempts is None:
         # It may have had a policy when this was decided; that it has none now governs only the attempts to come.
-        was_retried = runtime.is_replaying and f"{RETRY}{_bare(runtime, invocation.id)}.2" in ahead.retries
+        was_retried = runtime.is_replaying and ahead.was_retried(f"{RETRY}{_bare(runtime, invocation.id)}.2")
         if not was_retried and (not is_throttled(failure) or ahead.begun_by_2_0_0):
             return False
         attempts = future.attempts = Attempts(None, invocation.id, runtime.seconds())
     policy = attempts.governing(failure)
     timer_id = f"{RETRY}{_bare(runtime, attempts.first_id)}.{attempts.number + 1}"
     if runtime.is_replaying:
-        wanted = timer_id in ahead.retries
+        wanted = ahead.was_retried(timer_id)
     else:
         wanted = policy is not None and policy.wants(failure, attempts.number, runtime.seconds() - attempts.since_s)
     if not wanted:

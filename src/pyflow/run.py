@@ -5,9 +5,7 @@ The decider, the tools over recorded histories and the tests all drive this one 
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from types import FrameType
 from typing import Any, Final
 
@@ -15,10 +13,9 @@ from ._fiber import FiberClosed
 from .blocked import blocked
 from .closing import closing_decision
 from .converter import JSON, DataConverter
-from .exceptions import HistoryException, PyflowException, WorkflowCanceledException
+from .exceptions import PyflowException, WorkflowCanceledException
 from .failures import format_traceback
 from .logs import Logs
-from .replay.batches import Batch, split
 from .replay.drift import Drift
 from .replay.invocations import Invocation, format_place
 from .replay.rules import execution_context
@@ -77,7 +74,6 @@ class Run:
         self._replayer = self.runtime.replayer
         self._strands = self.runtime.strands
         self._handlers = handlers_of(workflow_class)
-        self._batches: deque[Batch] = deque()
         self._fault: BaseException | None = None
         self._cancel_noted = False
         self._warned = False
@@ -128,24 +124,23 @@ class Run:
             started_event_id: the task's; nothing past it is read. None: all of a recorded history, its tail matched.
 
         Raises:
-            HistoryException: the history is not sound; nothing has been applied if it shows before any batch.
+            HistoryException: the history is not sound.
             NondeterminismException: code and history do not fit.
             DeciderException: the run follows rules that this pyflow does not know.
             PyflowException: SWF refuses to close the run for a reason that no repetition can mend.
         """
-        batches = split(events, after=self.last_event_id, until=started_event_id)
-        self._replayer.ahead.read(batches)
+        replayer, strands = self._replayer, self._strands
+        replayer.read(events, started_event_id)
         drifted = len(self.drifts)
-        self._batches = deque(batches)
-        # Only what is completed already: the task's own batch is applied by the loop here, never from inside of code.
-        self._strands.read_on = self._read_on if len(batches) > 1 else None
+        strands.read_on = self._read_on
         try:
-            while self._batches:
-                self._apply(self._batches.popleft())
+            while replayer.has_more:
+                self._apply()
                 if self._fault is not None:
                     raise self._fault
         finally:
-            self._strands.read_on = None
+            strands.read_on = None
+            replayer.forget()
         if drifted == 0 and self.drifts:
             self._log_drift(self.drifts[0])
         if self.last_event_id >= HISTORY_WARNING and not self._warned:
@@ -164,7 +159,8 @@ class Run:
 
     def read_ahead(self, events: Sequence[dict[str, Any]]) -> None:
         """Take the recorded values of a whole history, before any of it is applied: nothing of it is called again."""
-        self._replayer.ahead.read(split(events))
+        self._replayer.ahead.look_at(events)
+        self._replayer.ahead.read()
 
     def place_of(self, drift: Drift) -> str | None:
         """Return ``file:line in function`` of the code that asked for something else than history recorded."""
@@ -199,37 +195,31 @@ class Run:
 
         What goes wrong is no business of the code: it is kept for the loop, and the code is never resumed.
         """
-        batches = self._batches
-        if not batches or batches[0].started_event_id is None:  # a tail is matched, and resumes nobody
-            return False
         try:
-            return self._take(batches.popleft())
+            return self._replayer.has_whole_batch and self._take()
         except BaseException as error:
             self._fault = error
             return False
 
-    def _apply(self, batch: Batch) -> None:
-        if self._take(batch):
+    def _apply(self) -> None:
+        if self._take():
             self._strands.run_ready(self.started_event_id)
             if self.runtime.returned:
                 self._strands.close()
 
-    def _take(self, batch: Batch) -> bool:
+    def _take(self) -> bool:
         """Apply a batch and make ready what it answers; False if no code may go on with it."""
-        settled = self._replayer.apply(batch)
-        runtime, ahead = self.runtime, self._replayer.ahead
+        replayer, runtime = self._replayer, self.runtime
+        settled = replayer.apply()
         runtime.batch += 1
-        started = batch.started_event_id
-        if started is not None and batch.time is not None:
-            runtime.time = _moment(batch.time, started)
-            runtime.is_replaying = started <= ahead.completed_up_to
-            runtime.is_of_2_0_0 = started <= ahead.of_2_0_0_up_to
+        runtime.time = replayer.time
+        runtime.is_replaying = replayer.started_event_id <= replayer.ahead.completed_up_to
         for invocation in settled:
             future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
             if future is None or (invocation.outcome is not _SUCCEEDED and try_again(runtime, future, invocation)):
                 continue
             future._settle(invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)  # noqa: SLF001 - a run settles
-        if started is None:
+        if replayer.in_tail:
             return False
         if runtime.returned:
             self._report_lost_signals()
@@ -321,16 +311,3 @@ class Run:
             format_place(drift.where),
             len(self.drifts) - 1,
         )
-
-
-def _moment(time: Any, event_id: int) -> datetime | float:
-    """Return the time of a batch; a task that went through JSON has it as a number or as ISO text."""
-    if isinstance(time, str):
-        try:
-            return datetime.fromisoformat(time)
-        except ValueError as error:
-            raise HistoryException(
-                f"history is not sound: event {event_id} has the eventTimestamp {time!r}.", event_id=event_id
-            ) from error
-    moment: datetime | float = time
-    return moment

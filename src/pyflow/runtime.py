@@ -51,7 +51,6 @@ class Runtime:
         batch: the number of the batch applied last.
         settled_count: how many futures have settled so far.
         is_replaying: code runs over a batch that an earlier decision task has completed.
-        is_of_2_0_0: code runs over a batch that pyflow 2.0.0 has decided.
         is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
         is_free: what is called may do what the code itself may not: a recorded value is made, or a log line handled.
         returned: ``run`` has returned or raised; no code runs any more.
@@ -76,7 +75,6 @@ class Runtime:
         self.batch = 0
         self.settled_count = 0
         self.is_replaying = False
-        self.is_of_2_0_0 = False
         self.is_unlike_2_0_0 = False
         self.is_free = False
         self.logs = logs
@@ -111,6 +109,11 @@ class Runtime:
     def seconds(self) -> float:
         """Return the time of the batch in seconds since the epoch."""
         return self.time.timestamp() if isinstance(self.time, datetime) else self.time
+
+    @property
+    def is_of_2_0_0(self) -> bool:
+        """Whether code runs over a batch that pyflow 2.0.0 has decided."""
+        return self.replayer.ahead.is_of_2_0_0(self.replayer.started_event_id)
 
     @property
     def now(self) -> int:
@@ -187,7 +190,7 @@ class Runtime:
 
     def recorded(self, name: str) -> Recorded | None:
         """Return a recorded value if the history given so far holds it anywhere."""
-        return self.replayer.ahead.recorded.get(name)
+        return self.replayer.ahead.recorded(name)
 
     def settle_now(self, future: Future[Any], result: str | None, *, value: Any = None) -> None:
         """Settle a future whose result code has made itself, after the events of the batch (contract 4)."""

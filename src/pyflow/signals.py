@@ -89,7 +89,7 @@ class Inbox:
         waits = self._waits.get(name)
         while waits:
             wait, received = waits.popleft()
-            if wait.strand is not None and wait.strand.wait is wait:
+            if not wait.over:
                 received.append(value)
                 wake(wait, event_id)
                 return True

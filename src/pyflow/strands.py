@@ -151,12 +151,15 @@ class Strands:
             error = strand.due(self.now)
             if error is not None:
                 raise error
+        if self.read_on is not None and self._reads_on(wait):
+            return
         wait.strand = strand
         strand.wait = wait
-        if self.read_on is None or not self._reads_on(strand, wait):
-            strand.fiber.suspend()
+        if wait.woken_at is not None:
+            self.wake(wait, wait.woken_at)
+        strand.fiber.suspend()
 
-    def _reads_on(self, strand: Strand, wait: Wait) -> bool:
+    def _reads_on(self, wait: Wait) -> bool:
         """
         Let history go on right here while it only answers this wait: in a replay, that spares two switches a batch.
 
@@ -167,14 +170,11 @@ class Strands:
         if ready or len(self._all) > 1 or self._predicates or self._lookers:
             return False
         assert self.read_on is not None
-        while self.read_on():
-            if len(ready) == 1 and ready[0][4] is wait:
-                self.now = heappop(ready)[0]
-                strand.wait = None
-                return True
-            if ready or len(self._all) > 1:
+        while wait.woken_at is None:
+            if not self.read_on() or ready or len(self._all) > 1:
                 return False
-        return False
+        self.now = wait.woken_at
+        return True
 
     def park_to_look(self, wait: Wait) -> None:
         """Suspend the running strand until the next batch: only its code can see what it waits for."""
@@ -192,9 +192,12 @@ class Strands:
     # -- what makes ready ----------------------------------------------------------------------------------------------
 
     def wake(self, wait: Wait, event_id: int) -> None:
-        """Make the strand of a wait ready, if it still waits for that."""
+        """Make the strand of a wait ready, if it still waits for that; one that is not parked yet goes on."""
         strand = wait.strand
-        if strand is not None and strand.wait is wait:
+        if strand is None:
+            if wait.woken_at is None or event_id < wait.woken_at:
+                wait.woken_at = event_id
+        elif strand.wait is wait:
             self._queued += 1
             heappush(self._ready, (event_id, strand.number, self._queued, strand, wait))
 

@@ -250,7 +250,7 @@ class TestUnsoundHistory:
                 lambda events: events[4].pop("lambdaFunctionScheduledEventAttributes"),
                 "lacks its lambdaFunctionScheduled",
             ),
-            (lambda events: events[6].pop("eventTimestamp"), "has no eventTimestamp"),
+            (lambda events: events[8].pop("eventTimestamp"), "has no eventTimestamp"),
             (lambda events: events[6].pop("eventId"), "has no integer eventId"),
             (lambda events: events[6]["lambdaFunctionCompletedEventAttributes"].clear(), "lacks 'scheduledEventId'"),
             (

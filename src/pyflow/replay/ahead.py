@@ -1,12 +1,14 @@
 """What code must know of a history before the batch comes in which it stands."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
-from .batches import Batch
+from pyflow.swf.events import attributes_of
+
 from .reserved import RETRY
 from .rules import names_rules, rules_of
-from .tables import READ_AHEAD
+
+_SIGNAL: Final = "invoke_once_signal"
 
 
 class Recorded(NamedTuple):
@@ -25,53 +27,106 @@ class Ahead:
     """
     What has been read ahead of a run's history.
 
+    Nearly all code asks for nothing of it, so the events are gone through only when something is asked for, and then once.
+
     Attributes:
         completed_up_to: the ``startedEventId`` of the last decision task known to be completed; 0 if none.
-        of_2_0_0_up_to: the same of the last one that was completed without a rules number, as 2.0.0 did it.
         begun_by_2_0_0: the first response named no rules.
-        recorded: recorded values by the name of their marker.
-        retries: the ids of the timers before further attempts.
-        own_signals: the names of the signals that 2.0.0 recorded values with.
     """
 
     def __init__(self) -> None:
         self.completed_up_to = 0
-        self.of_2_0_0_up_to = 0
         self.begun_by_2_0_0 = False
-        self.recorded: dict[str, Recorded] = {}
-        self.retries: set[str] = set()
-        self.own_signals: set[str] = set()
         self._rules: int | None = None
+        self._unread: Sequence[dict[str, Any]] = ()
+        self._of_2_0_0_up_to = 0
+        self._recorded: dict[str, Recorded] = {}
+        self._retries: set[str] = set()
+        self._own_signals: set[str] = set()
 
-    def read(self, batches: Iterable[Batch]) -> None:
+    def look_at(self, events: Sequence[dict[str, Any]]) -> None:
         """
-        Look through batches before any is applied.
+        Take events, in the API's form, before any of them is applied; those given before are forgotten, if nobody asked.
 
         Raises:
             DeciderException: the run's rules have a number that this pyflow does not know.
         """
-        for batch in batches:
-            for _, event_type, _, attributes in batch.events:
-                if event_type not in READ_AHEAD:
-                    continue
-                if event_type == "DecisionTaskCompleted":
-                    if self._rules is None:
-                        self._rules = rules_of(attributes)
-                        self.begun_by_2_0_0 = not names_rules(attributes)
-                    started = attributes["startedEventId"]
-                    self.completed_up_to = max(self.completed_up_to, started)  # more may have been read ahead before
-                    if not names_rules(attributes):
-                        self.of_2_0_0_up_to = max(self.of_2_0_0_up_to, started)
-                elif event_type == "MarkerRecorded":
-                    name = attributes["markerName"]
-                    self.recorded[name] = Recorded(attributes.get("details"), with_signal=False)
-                elif event_type == "SignalExternalWorkflowExecutionInitiated":
-                    self._note_own_signal(attributes["signalName"])
-                elif event_type == "TimerStarted" and attributes["timerId"].startswith(RETRY):
-                    self.retries.add(attributes["timerId"])
+        self._unread = events
+        if self._rules is None:
+            first = _completed_in(events)
+            if first is not None:
+                self._rules = rules_of(first)
+                self.begun_by_2_0_0 = not names_rules(first)
+        last = _completed_in(reversed(events))
+        if last is not None:
+            self.completed_up_to = max(self.completed_up_to, last["startedEventId"])
 
-    def _note_own_signal(self, signal_name: str) -> None:
-        name = signal_name.replace("invoke_once_signal", "invoke_once", 1)
-        if name != signal_name and name in self.recorded:
-            self.recorded[name] = self.recorded[name]._replace(with_signal=True)
-            self.own_signals.add(signal_name)
+    def read(self) -> None:
+        """Go through the events now: they stay known when others are given."""
+        unread, self._unread = self._unread, ()
+        for event in unread:
+            try:
+                read = _READERS.get(event["eventType"])
+                if read is not None:
+                    read(self, attributes_of(event))
+            except (KeyError, TypeError, AttributeError):
+                continue  # what is wrong with it is said where it is applied
+
+    def recorded(self, name: str) -> Recorded | None:
+        """Return the recorded value of a name."""
+        self.read()
+        return self._recorded.get(name)
+
+    def was_retried(self, timer_id: str) -> bool:
+        """Tell whether there is the timer of a further attempt."""
+        self.read()
+        return timer_id in self._retries
+
+    def is_own_signal(self, name: str) -> bool:
+        """Tell whether a signal is one that 2.0.0 sent to itself with a recorded value."""
+        if _SIGNAL not in name:
+            return False
+        self.read()
+        return name in self._own_signals
+
+    def is_of_2_0_0(self, started_event_id: int) -> bool:
+        """Tell whether the decision task was completed without a rules number, as 2.0.0 did it, or a later one was."""
+        self.read()
+        return started_event_id <= self._of_2_0_0_up_to
+
+    def _read_completed(self, attributes: dict[str, Any]) -> None:
+        if not names_rules(attributes):
+            self._of_2_0_0_up_to = max(self._of_2_0_0_up_to, attributes["startedEventId"])
+
+    def _read_marker(self, attributes: dict[str, Any]) -> None:
+        self._recorded[attributes["markerName"]] = Recorded(attributes.get("details"), with_signal=False)
+
+    def _read_timer(self, attributes: dict[str, Any]) -> None:
+        if attributes["timerId"].startswith(RETRY):
+            self._retries.add(attributes["timerId"])
+
+    def _read_signal(self, attributes: dict[str, Any]) -> None:
+        signal_name = attributes["signalName"]
+        name = signal_name.replace(_SIGNAL, "invoke_once", 1)
+        if name != signal_name and name in self._recorded:
+            self._recorded[name] = self._recorded[name]._replace(with_signal=True)
+            self._own_signals.add(signal_name)
+
+
+_READERS: Final[dict[str, Callable[[Ahead, dict[str, Any]], None]]] = {
+    "DecisionTaskCompleted": Ahead._read_completed,
+    "MarkerRecorded": Ahead._read_marker,
+    "TimerStarted": Ahead._read_timer,
+    "SignalExternalWorkflowExecutionInitiated": Ahead._read_signal,
+}
+
+
+def _completed_in(events: Iterable[Any]) -> dict[str, Any] | None:
+    """Return the attributes of the first completion of a decision task among the events."""
+    for event in events:
+        try:
+            if event["eventType"] == "DecisionTaskCompleted":
+                return attributes_of(event)
+        except (KeyError, TypeError):
+            continue  # what is wrong with it is said where it is applied
+    return None

@@ -30,7 +30,7 @@ def drifts_of(
     invocation: Invocation, event: HistoryEvent, open_payload: Callable[[str], str] = lambda text: text
 ) -> Iterator[Drift]:
     """Compare what was asked for with the event that answers it; payloads as JSON, before any codec."""
-    event_id, event_type, _, recorded = event
+    event_id, event_type, recorded = event
     if event_type not in REPEATING or invocation.id.startswith(RETRY):
         return  # a failed one repeats nothing, and a changed policy governs only the attempts to come
     decision = invocation.decide()

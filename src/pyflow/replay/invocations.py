@@ -10,10 +10,9 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from pyflow.swf.decisions import Decision
-from pyflow.swf.events import HistoryEvent
 
-from .machine import unexpected
-from .tables import TABLES, Kind, State
+from .machine import REQUESTED, unexpected
+from .tables import Kind, State
 
 LAMBDA_RETRIES_MAX = 5
 """How often 2.0.0 silently asked for a lambda again; its runs in flight hold such histories (rules 1)."""
@@ -62,7 +61,6 @@ class Invocation:
         order: the place of its decision among all that the run asked for.
         owed_in: the number of the batch in whose response its decision is due.
         cancel_optional: the engine cancels it by itself, and history may lack the cancel's event (contract 6).
-        state: where it stands.
         outcome: once it is settled SUCCEEDED, FAILED, TIMED_OUT or CANCELED; else None.
         result: the text that SWF recorded, where it succeeded with one.
         failure: how it failed, where it did not succeed.
@@ -71,11 +69,9 @@ class Invocation:
         future: who wants to know; replay only carries it.
     """
 
-    path: tuple[str, ...] = ()
     owed_in = 0
     order = 0
     cancel_optional = False
-    state = State.REQUESTED
     outcome: State | None = None
     result: str | None = None
     failure: Failure | None = None
@@ -101,19 +97,24 @@ class Invocation:
         self.where = where
         self.input = input
         self.is_plain = is_plain
+        self._standing = REQUESTED[kind]
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        return self._standing.state
 
     def step(self, trigger: str) -> State:
         """Take one step; raises TransitionError where the table has none."""
         try:
-            state = self.state = TABLES[self.kind][self.state, trigger]
+            standing = self._standing = self._standing[trigger]
         except KeyError:
-            raise unexpected(self.kind, self.id, self.state, trigger, self.path) from None
-        self.path += (trigger,)
-        return state
+            raise unexpected(self.kind, self.id, self.state, trigger, self._standing.path) from None
+        return standing.state
 
-    def settle(self, event: HistoryEvent, outcome: State) -> None:
+    def settle(self, event_id: int, event_type: str, attributes: dict[str, Any], outcome: State) -> None:
         """Take the outcome from the event that brought it."""
-        self.settled_at, event_type, _, attributes = event
+        self.settled_at = event_id
         self.outcome = outcome
         self.failure = None
         if outcome is _SUCCEEDED:

@@ -1,10 +1,13 @@
-"""What surrounds the tables: the error for a step they do not have, and pictures of them."""
+"""What surrounds the tables: how steps are taken through them, the error for one that they do not have, and pictures of them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from pyflow.exceptions import HistoryException
 
 from .tables import TABLES, Kind, State
+
+_PATH_KEPT: Final = 16
 
 
 class TransitionError(HistoryException):
@@ -18,6 +21,36 @@ def unexpected(kind: Kind, id: str, state: State, trigger: str, path: Sequence[s
         f"{kind} {id}: {trigger} is not expected while it is {state} (its path: {way}). "
         f"The history does not hold together; fetch it whole and look at the events that name {id}."
     )
+
+
+class Standing(dict[str, "Standing"]):
+    """
+    A state of a machine and the path that led there; by a trigger it gives the standing that follows.
+
+    Each is made from the tables when it is first reached, and then shared by all invocations that go the same way: a step is
+    one look into a dict, and no invocation keeps a path of its own. Paths so long that only a loop can make them are not kept.
+
+    Raises:
+        KeyError: looked up by a trigger that the table does not have in this state.
+    """
+
+    __slots__ = ("kind", "path", "state")
+
+    def __init__(self, kind: Kind, state: State, path: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.kind = kind
+        self.state = state
+        self.path = path
+
+    def __missing__(self, trigger: str) -> "Standing":
+        following = Standing(self.kind, TABLES[self.kind][self.state, trigger], (*self.path, trigger))
+        if len(following.path) < _PATH_KEPT:
+            self[trigger] = following
+        return following
+
+
+REQUESTED: Final = {kind: Standing(kind, State.REQUESTED) for kind in Kind}
+"""Where each kind of invocation begins."""
 
 
 def diagram(kind: Kind) -> str:

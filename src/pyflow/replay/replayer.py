@@ -12,23 +12,26 @@ is due in. A cancel can become pointless after it was sent, before anyone knows 
 batch is over. And recorded values are read ahead, since code needs them at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from pyflow.exceptions import HistoryException, NondeterminismException
 from pyflow.swf import decisions as swf
 from pyflow.swf.decisions import Decision
-from pyflow.swf.events import HistoryEvent
+from pyflow.swf.events import CLOSE_EVENTS, HistoryEvent
 from pyflow.swf.model import EVENT_ATTRIBUTES
 
 from .ahead import Ahead
-from .batches import Batch
+from .batches import check_order, moment, news, unreadable, unsound
 from .drift import Drift, drifts_of
 from .invocations import Invocation, format_place
 from .reserved import MATCHED, MORE, PARK, RESERVED
 from .response import OPEN_MAX, OPEN_MAX_LEAST, Outbox, fitting, owed_decisions, sealed
 from .rules import names_rules
-from .tables import ANSWERS, CLOSES, OUTCOMES, TABLES, Kind, State
+from .tables import ANSWERS, CLOSES, OUTCOMES, SILENT, TABLES, Answer, Kind, State
+
+_Attributes = dict[str, Any]
 
 
 class Replayer:
@@ -43,6 +46,8 @@ class Replayer:
     Attributes:
         batch: the number of the batch that was applied last, from 1.
         started_event_id, last_event_id: its DecisionTaskStarted, and the last event applied.
+        time: the timestamp of that DecisionTaskStarted.
+        in_tail: the batch applied last has no DecisionTaskStarted: it is matched, and no code resumes.
         ahead: what has been read ahead of the history.
         cancel_requested: ``(event id, cause)`` of the first cancel request, or None.
         close_refused: why SWF refuses the closing decision, where no repetition can help; else None.
@@ -62,6 +67,8 @@ class Replayer:
         self.batch = 0
         self.started_event_id = 0
         self.last_event_id = 0
+        self.time: datetime | float = 0.0
+        self.in_tail = False
         self.ahead = Ahead()
         self.cancel_requested: tuple[int, str | None] | None = None
         self.close_refused: str | None = None
@@ -80,6 +87,10 @@ class Replayer:
         self._reserved_open: dict[int, str] = {}
         self._more_count = 0
         self._settled: list[Invocation] = []
+        self._news: Sequence[dict[str, Any]] = ()
+        self._news_after = 0
+        self._resumes_up_to = 0
+        self._unread: Iterator[dict[str, Any]] = iter(())
         # What the batch at hand shows of the response before it.
         self._completed: HistoryEvent | None = None
         self._answered: list[Invocation] = []
@@ -120,9 +131,38 @@ class Replayer:
 
     # -- what history does --------------------------------------------------------------------------------------------
 
-    def apply(self, batch: Batch) -> list[Invocation]:
+    def read(self, events: Sequence[dict[str, Any]], until: int | None) -> None:
         """
-        Apply all of a batch.
+        Take what is new in a history, to apply it batch by batch.
+
+        Raises:
+            HistoryException: it does not go on where the last one ended, or ends before the task does.
+            DeciderException: the run's rules have a number that this pyflow does not know.
+        """
+        self._news = news(events, after=self.last_event_id, until=until)
+        self._news_after = self.last_event_id
+        self._unread = iter(self._news)
+        self._resumes_up_to = self.last_event_id + _whole_batches(self._news)
+        self.ahead.look_at(self._news)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something of what was read is still to be applied."""
+        return self.last_event_id < self._news_after + len(self._news)
+
+    @property
+    def has_whole_batch(self) -> bool:
+        """Whether a batch that code resumes behind is still to be applied: not the tail."""
+        return self.last_event_id < self._resumes_up_to
+
+    def forget(self) -> None:
+        """Let go of the events that were read: all of them are applied."""
+        self._news, self._unread, self._news_after = (), iter(()), self.last_event_id
+        self.ahead.look_at(())
+
+    def apply(self) -> list[Invocation]:
+        """
+        Apply the next batch: all events up to and including a DecisionTaskStarted, or the tail (contract 1).
 
         Returns:
             The invocations that settled, in the order of the events that settled them.
@@ -131,8 +171,37 @@ class Replayer:
             NondeterminismException: code and history do not fit.
             HistoryException: the history does not hold together.
         """
+        self._begin_batch()
+        time: datetime | float | None = None
+        event_id = self.last_event_id
+        event: Any = None
+        try:
+            for event in self._unread:
+                event_id += 1
+                event_type = event["eventType"]
+                member, apply, about = _EVENTS[event_type]
+                if member is None:  # a gap before it shows at the next event that is read
+                    continue
+                attributes = event[member]
+                if event["eventId"] != event_id:
+                    check_order(self._news, self._news_after + 1)
+                if apply is None:
+                    time = moment(event, event_id)
+                    break
+                apply(self, event_id, event_type, attributes, about)
+        except (KeyError, TypeError) as error:
+            raise unreadable(event, event_id, error) from error
+        if self._outbox:
+            self._settle_accounts()
+        self.last_event_id = event_id
+        self.in_tail = time is None
+        if time is not None:
+            self.started_event_id, self.time = event_id, time
+        return self._settled
+
+    def _begin_batch(self) -> None:
         self.batch += 1
-        self._completed, self._answered = None, []
+        self._completed, self._answered, self._settled = None, [], []
         self._has_more = self._is_parked = self._while_parked = False
         if self._at_limit:
             self._at_limit = {kind for kind in self._at_limit if len(self._begun[kind]) >= OPEN_MAX[kind]}
@@ -141,24 +210,6 @@ class Replayer:
         if self._reserved_open:
             # As of the DecisionTaskStarted: that is what whoever answered with nothing had seen.
             self._while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
-        settled = self._settled = []
-        handlers = _HANDLERS
-        event: HistoryEvent | None = None
-        try:
-            for event in batch.events:
-                handlers[event[1]](self, event)
-        except KeyError as error:
-            assert event is not None
-            event_id, event_type, *_ = event
-            raise HistoryException(
-                f"history is not sound: event {event_id} ({event_type}) lacks {error}.", event_id=event_id
-            ) from error
-        if self._outbox:
-            self._settle_accounts()
-        self.last_event_id = batch.last_event_id
-        if batch.started_event_id is not None:
-            self.started_event_id = batch.started_event_id
-        return settled
 
     # -- what must be sent --------------------------------------------------------------------------------------------
 
@@ -183,31 +234,27 @@ class Replayer:
 
     # -- events, one kind each ----------------------------------------------------------------------------------------
 
-    def _on_fact(self, event: HistoryEvent) -> None:
+    def _on_fact(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
         """What asks for nothing, answers nothing and ends nothing."""
 
-    def _on_started(self, event: HistoryEvent) -> None:
-        _, _, _, self.started = event
+    def _on_started(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
+        self.started = attributes
 
-    def _on_cancel_requested(self, event: HistoryEvent) -> None:
+    def _on_cancel_requested(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
         if self.cancel_requested is None:
-            event_id, _, _, attributes = event
             self.cancel_requested = (event_id, attributes.get("cause"))
 
-    def _on_signaled(self, event: HistoryEvent) -> None:
-        event_id, _, _, attributes = event
+    def _on_signaled(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
         name = attributes["signalName"]
-        if name not in self.ahead.own_signals:
+        if not self.ahead.is_own_signal(name):
             self.signals.append((event_id, name, attributes.get("input")))
 
-    def _on_child_started(self, event: HistoryEvent) -> None:
-        _, _, _, attributes = event
+    def _on_child_started(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
         invocation = self._begun[_CHILD].get(attributes["initiatedEventId"])
         if invocation is not None:
             invocation.child_run_id = attributes.get("workflowExecution", {}).get("runId")
 
-    def _on_completed(self, event: HistoryEvent) -> None:
-        event_id, _, _, attributes = event
+    def _on_completed(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
         started = attributes["startedEventId"]
         if started != self.started_event_id:
             raise HistoryException(
@@ -215,20 +262,27 @@ class Replayer:
                 f"the one open was started at event {self.started_event_id}.",
                 event_id=event_id,
             )
-        self._completed = event
+        self._completed = (event_id, event_type, attributes)
 
-    def _on_answer(self, event: HistoryEvent) -> None:
-        event_id, event_type, _, attributes = event
-        answer = ANSWERS[event_type]
-        kind = answer.kind
+    def _on_closed(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
+        """Nothing follows the end of an execution."""
+        following = self._news[event_id - self._news_after :]
+        if following:
+            raise unsound(
+                f"event {event_id + 1} ({following[0].get('eventType')}) follows the close at event {event_id}",
+                event_id + 1,
+            )
+
+    def _on_answer(self, event_id: int, event_type: str, attributes: _Attributes, answer: Answer) -> None:
+        kind, id_in, name_in, _ = answer
         # 2.0.0's signal to itself has no control, but its name says which it is.
-        match_id = attributes.get(answer.id_in) or attributes["signalName"]
-        name = attributes[answer.name_in] if answer.name_in is not None else None
+        match_id = attributes.get(id_in) or attributes["signalName"]
+        name = attributes[name_in] if name_in is not None else None
         if kind is _CHILD:
             match_id = match_id.removeprefix(self.child_prefix)
         invocation = self._outbox.pop((kind, match_id, False), None)
         if invocation is None or (name is not None and name != invocation.name):
-            invocation = self._mismatch(event, invocation, match_id, name)
+            invocation = self._mismatch((event_id, event_type, attributes), invocation, match_id, name)
             if invocation is None:
                 return
         if kind is _CHILD:
@@ -237,43 +291,41 @@ class Replayer:
         self._answered.append(invocation)
         state = invocation.step(event_type)
         if not invocation.is_plain or invocation.input != attributes.get("input"):
-            self.drifts += drifts_of(invocation, event, self._open_payload)
+            self.drifts += drifts_of(invocation, (event_id, event_type, attributes), self._open_payload)
         if state is _OPEN or state is _CANCELING:
             begun = self._begun[kind]
             begun[event_id] = invocation
             if len(begun) >= OPEN_MAX_LEAST and len(begun) >= OPEN_MAX.get(kind, 25_000):
                 self._at_limit.add(kind)
         else:
-            invocation.settle(event, state)
+            invocation.settle(event_id, event_type, attributes, state)
             self._settled.append(invocation)
 
-    def _on_answer_to_cancel(self, event: HistoryEvent) -> None:
-        _, event_type, _, attributes = event
-        answer = ANSWERS[event_type]
+    def _on_answer_to_cancel(self, event_id: int, event_type: str, attributes: _Attributes, answer: Answer) -> None:
         match_id = attributes[answer.id_in]
         invocation = self._outbox.pop((answer.kind, match_id, True), None)
         if invocation is None:
-            invocation = self._mismatch(event, None, match_id, None)
+            invocation = self._mismatch((event_id, event_type, attributes), None, match_id, None)
             if invocation is None:
                 return
         self._answered.append(invocation)
         state = invocation.step(event_type)
         if state is State.CANCELED:
             del self._begun[answer.kind][attributes["startedEventId"]]
-            invocation.settle(event, state)
+            invocation.settle(event_id, event_type, attributes, state)
             self._settled.append(invocation)
 
-    def _on_close(self, event: HistoryEvent) -> None:
-        _, event_type, _, attributes = event
-        name = CLOSES[event_type]
+    def _on_close(self, event_id: int, event_type: str, attributes: _Attributes, name: str) -> None:
+        if event_type in CLOSE_EVENTS:
+            self._on_closed(event_id, event_type, attributes, None)
         invocation = self._outbox.pop((_CLOSE, "", False), None)
         if invocation is None or name != invocation.name:
-            invocation = self._mismatch(event, invocation, "", name)
+            invocation = self._mismatch((event_id, event_type, attributes), invocation, "", name)
             assert invocation is not None
         self._answered.append(invocation)
         state = invocation.step(event_type)
-        self.drifts += drifts_of(invocation, event, self._open_payload)
-        invocation.settle(event, state)
+        self.drifts += drifts_of(invocation, (event_id, event_type, attributes), self._open_payload)
+        invocation.settle(event_id, event_type, attributes, state)
         self._settled.append(invocation)
         if state is _FAILED:
             if attributes["cause"] != "UNHANDLED_DECISION":
@@ -291,7 +343,7 @@ class Replayer:
         Raises:
             NondeterminismException: anything else (contract 6).
         """
-        event_id, event_type, *_ = event
+        event_id, event_type, _ = event
         if found is None and match_id.startswith(RESERVED) and not match_id.startswith(MATCHED):
             self._on_reserved(event, match_id)
             return None
@@ -308,9 +360,8 @@ class Replayer:
             where=format_place(found.where) or self._locate(),
         )
 
-    def _on_outcome(self, event: HistoryEvent) -> None:
-        event_id, event_type, _, attributes = event
-        kind, begun_in = OUTCOMES[event_type]
+    def _on_outcome(self, event_id: int, event_type: str, attributes: _Attributes, ended: tuple[Kind, str]) -> None:
+        kind, begun_in = ended
         began_at = attributes[begun_in]
         invocation = self._begun[kind].pop(began_at, None)
         if invocation is None:
@@ -328,15 +379,14 @@ class Replayer:
         if state is _CLOSED_WHILE_CANCELING:
             self._pointless.append(invocation)
             state = TABLES[invocation.kind][_OPEN, event_type]
-        invocation.settle(event, state)
+        invocation.settle(event_id, event_type, attributes, state)
         self._settled.append(invocation)
 
-    def _on_child_start_failed(self, event: HistoryEvent) -> None:
+    def _on_child_start_failed(self, event_id: int, event_type: str, attributes: _Attributes, answer: Answer) -> None:
         """Refused at once it answers the decision; refused after Initiated it is the outcome of that."""
-        event_id, event_type, _, attributes = event
         initiated = attributes["initiatedEventId"]
         if not initiated:
-            self._on_answer(event)
+            self._on_answer(event_id, event_type, attributes, answer)
             return
         invocation = self._begun[_CHILD].pop(initiated, None)
         if invocation is None:
@@ -344,21 +394,20 @@ class Replayer:
                 f"history is not sound: {event_type} at event {event_id} names event {initiated}, which began no child.",
                 event_id=event_id,
             )
-        invocation.settle(event, invocation.step(event_type))
+        invocation.settle(event_id, event_type, attributes, invocation.step(event_type))
         self._settled.append(invocation)
 
-    def _on_refused_close(self, event: HistoryEvent) -> None:
+    def _on_refused_close(self, event_id: int, event_type: str, attributes: _Attributes, name: str) -> None:
         """
         Take a refused close for an answer, or for one of 2.0.0's own making.
 
         2.0.0 canceled by itself, and failed an execution whose response SWF would not take. Where SWF refused that too and
         it was all of the response, nothing of that batch was ever sent, as if the task had timed out.
         """
-        _, event_type, *_ = event
         due = [(inv.kind, inv.name) for inv in self._outbox.values() if inv.owed_in < self.batch]
-        is_all = due == [(Kind.CLOSE, CLOSES[event_type])]
+        is_all = due == [(Kind.CLOSE, name)]
         if is_all or self._answered or not self._is_of_2_0_0():
-            self._on_close(event)
+            self._on_close(event_id, event_type, attributes, name)
         else:
             self._is_parked = True
 
@@ -366,7 +415,7 @@ class Replayer:
         """The engine's own ids match nothing an author asked for; they say what kind of response this was."""
         if name.startswith(MORE):
             self._more_count += 1
-        event_id, event_type, *_ = event
+        event_id, event_type, _ = event
         if event_type == "TimerStarted":
             self._reserved_open[event_id] = name
         self._has_more |= name.startswith(MORE)
@@ -417,11 +466,11 @@ class Replayer:
 
     def _is_of_2_0_0(self) -> bool:
         """Tell whether the response in this batch was sent without a rules number."""
-        return self._completed is not None and not names_rules(self._completed[3])
+        return self._completed is not None and not names_rules(self._completed[2])
 
     def _unasked(self, event: HistoryEvent, match_id: str, name: Any) -> NondeterminismException:
         """An event without its request: name what the code asks for instead, if anything."""
-        event_id, event_type, *_ = event
+        event_id, event_type, _ = event
         due = [invocation for invocation in self._outbox.values() if invocation.owed_in < self.batch]
         kind = ANSWERS[event_type].kind
         instead = next((inv for inv in due if inv.kind is kind), due[0] if due else None)
@@ -439,27 +488,53 @@ _CHILD, _CLOSE = Kind.CHILD, Kind.CLOSE
 _OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
 _CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
 
-_HANDLERS: Final[dict[str, Callable[[Replayer, HistoryEvent], None]]] = {
-    **dict.fromkeys(EVENT_ATTRIBUTES, Replayer._on_fact),
-    **{
-        type_: Replayer._on_answer_to_cancel if answer.cancels else Replayer._on_answer
-        for type_, answer in ANSWERS.items()
-    },
-    **dict.fromkeys(CLOSES, Replayer._on_close),
-    **dict.fromkeys(OUTCOMES, Replayer._on_outcome),
-    "StartChildWorkflowExecutionFailed": Replayer._on_child_start_failed,
-    "FailWorkflowExecutionFailed": Replayer._on_refused_close,
-    "CancelWorkflowExecutionFailed": Replayer._on_refused_close,
-    "WorkflowExecutionStarted": Replayer._on_started,
-    "WorkflowExecutionCancelRequested": Replayer._on_cancel_requested,
-    "WorkflowExecutionSignaled": Replayer._on_signaled,
-    "ChildWorkflowExecutionStarted": Replayer._on_child_started,
-    "DecisionTaskCompleted": Replayer._on_completed,
+_Apply = Callable[[Replayer, int, str, _Attributes, Any], None]
+
+
+def _appliers() -> Iterator[tuple[str, _Apply, Any]]:
+    """Yield for types of events what applies one, and what the tables say about the type."""
+    for type_, answer in ANSWERS.items():
+        yield type_, Replayer._on_answer_to_cancel if answer.cancels else Replayer._on_answer, answer
+    for type_, decision in CLOSES.items():
+        yield type_, Replayer._on_close, decision
+    for type_, ended in OUTCOMES.items():
+        yield type_, Replayer._on_outcome, ended
+    for type_ in ("FailWorkflowExecutionFailed", "CancelWorkflowExecutionFailed"):
+        yield type_, Replayer._on_refused_close, CLOSES[type_]
+    for type_ in ("WorkflowExecutionTerminated", "WorkflowExecutionTimedOut"):
+        yield type_, Replayer._on_closed, None
+    failed = "StartChildWorkflowExecutionFailed"
+    yield failed, Replayer._on_child_start_failed, ANSWERS[failed]
+    yield "WorkflowExecutionStarted", Replayer._on_started, None
+    yield "WorkflowExecutionCancelRequested", Replayer._on_cancel_requested, None
+    yield "WorkflowExecutionSignaled", Replayer._on_signaled, None
+    yield "ChildWorkflowExecutionStarted", Replayer._on_child_started, None
+    yield "DecisionTaskCompleted", Replayer._on_completed, None
+
+
+_EVENTS: Final[dict[str, tuple[str | None, _Apply | None, Any]]] = {
+    **{type_: (member, Replayer._on_fact, None) for type_, member in EVENT_ATTRIBUTES.items()},
+    **{type_: (EVENT_ATTRIBUTES[type_], apply, about) for type_, apply, about in _appliers()},
+    **dict.fromkeys(SILENT, (None, None, None)),
+    "DecisionTaskStarted": (EVENT_ATTRIBUTES["DecisionTaskStarted"], None, None),
 }
+"""
+By type: the member of an event that holds its attributes, or None if it says nothing to a replay; what applies it, or None
+for the one that ends a batch; and what the tables say about it.
+"""
+
+
+def _whole_batches(events: Sequence[Any]) -> int:
+    """Tell how many of the events there are up to the last DecisionTaskStarted."""
+    for count in range(len(events), 0, -1):
+        event = events[count - 1]
+        if isinstance(event, dict) and event.get("eventType") == "DecisionTaskStarted":
+            return count
+    return 0
 
 
 def _describe(event: HistoryEvent, match_id: str, name: Any) -> str:
-    _, event_type, *_ = event
+    event_type = event[1]
     if isinstance(name, dict):
         name = f"{name.get('name')} {name.get('version')}"
     about = " ".join(part for part in (match_id, f"({name})" if name else "") if part)

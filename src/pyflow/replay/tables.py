@@ -10,9 +10,8 @@ CancelTimerFailed or RequestCancelActivityTaskFailed may or may not follow, for 
 the cancel arrived (CLOSED_WHILE_CANCELING).
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Kind(StrEnum):
@@ -159,8 +158,7 @@ SETTLED: Final = frozenset(
 """The states in which an invocation has its outcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """
     How an event answers a decision that was owed.
 
@@ -262,11 +260,6 @@ REPEATING: Final = frozenset(
     }
 )
 """The events that repeat what their decision said; a failed one does not."""
-
-READ_AHEAD: Final = frozenset(
-    {"DecisionTaskCompleted", "MarkerRecorded", "SignalExternalWorkflowExecutionInitiated", "TimerStarted"}
-)
-"""The events that are looked at before any is applied, for what code must know before their batch comes."""
 
 SILENT: Final = frozenset(
     {

@@ -4,7 +4,6 @@ One entry of a workflow execution's history.
 Source: SWF API Reference, HistoryEvent.
 """
 
-from datetime import datetime
 from typing import Any, Final
 
 from .model import EVENT_ATTRIBUTES
@@ -22,13 +21,11 @@ CLOSE_EVENTS: Final = frozenset(
 """The events that close an execution; nothing follows one."""
 
 
-HistoryEvent = tuple[int, str, datetime | float, dict[str, Any]]
+HistoryEvent = tuple[int, str, dict[str, Any]]
 """
-An event, taken out of the nested form that the API gives it: ``id, type, timestamp, attributes``.
+An event, taken out of the nested form that the API gives it: ``id, type, attributes``.
 
-The id is 1-based; the type is in SWF's spelling; the timestamp is an aware datetime, or seconds since the epoch where the history
-came from a file; the attributes are the dict that SWF nests under ``<type>EventAttributes``. A plain tuple, because every
-event of a replay is made into one and taken apart again.
+The id is 1-based; the type is in SWF's spelling; the attributes are the dict that SWF nests under ``<type>EventAttributes``.
 """
 
 
