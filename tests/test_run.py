@@ -589,5 +589,5 @@ def test_runs_leave_no_fiber_behind(deciders):
         one["workflowExecution"]["runId"] = f"run-{number}"
         both.kept.process_decision_task(one)
     assert count() - before == 5
-    both.kept._runs.close()
+    both.kept.forget()
     assert count() == before
