@@ -104,6 +104,14 @@ def _replays(config: pytest.Config) -> bool:
 
 # -- around each test
 
+_STORIES = pytest.StashKey[list[str]]()
+_DEBUGGED = pytest.StashKey[bool]()
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """A test that stops in the debugger is not replayed: each replay would stop there again."""
+    config.stash[_DEBUGGED] = True
+
 
 def _flows() -> "list[Flow]":
     """Return the flows that are there; none, and nothing is imported, if nobody has imported pyflow.testing."""
@@ -113,6 +121,7 @@ def _flows() -> "list[Flow]":
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> "Generator[None, Any, Any]":
+    item.config.stash[_DEBUGGED] = False
     for flow in _flows():
         flow.mark()
     return (yield)
@@ -126,7 +135,7 @@ def pytest_runtest_call(item: pytest.Item) -> "Generator[None, Any, Any]":
     try:
         result = yield
         for number, flow in enumerate(flow for flow in _flows() if not flow.closed):
-            if flow.replay:
+            if flow.replay and not item.config.stash.get(_DEBUGGED, False):
                 flow.check()
             if item.config.getoption("--pyflow-record"):
                 from pyflow.testing.golden import record
@@ -140,9 +149,6 @@ def pytest_runtest_call(item: pytest.Item) -> "Generator[None, Any, Any]":
             if not flow.closed:
                 flow.leave()
     return result
-
-
-_STORIES = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(wrapper=True)

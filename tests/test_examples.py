@@ -64,6 +64,13 @@ def test_it_is_short_and_says_how_it_runs_and_what_changes_on_aws(name):
     assert text.splitlines()[-1].startswith("# On AWS: ")
 
 
+def test_tests_of_an_example_pass_in_a_session_of_their_own():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLES / "test_order.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=EXAMPLES)
+    assert done.returncode == 0, done.stdout
+    assert len((EXAMPLES / "test_order.py").read_text().splitlines()) <= 80
+
+
 @pytest.mark.parametrize(
     ("name", "printed"),
     [

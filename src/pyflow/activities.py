@@ -253,7 +253,10 @@ class Activity(Generic[P, R]):
         return None if value is None else converter.encode(value, "the input of activity", self.name)
 
     def _pack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        arguments = self._signature.bind(*args, **kwargs).arguments
+        try:
+            arguments = self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"activity {self.name}{self._signature}: {error}") from None
         if len(self._signature.parameters) == 1:
             return next(iter(arguments.values()), None)
         return arguments or None

@@ -173,7 +173,7 @@ class Trace:
                 what, value = "timer started", f"{value} s"
         elif type_ in ANSWERED:
             how, back, value_in = ANSWERED[type_]
-            kind, own_id, name = self._asked.get(attributes[back], ("", "", ""))
+            kind, own_id, name = self._asked.get(attributes[back]) or _refused_at_once(attributes)
             what, value = f"{kind} {how}", attributes.get(value_in or "")
             if how == "failed":
                 value = ": ".join(filter(None, (value, _told(attributes.get("details") or ""))))
@@ -184,6 +184,11 @@ class Trace:
         else:
             return None
         return Line(self._depth, event["eventTimestamp"], what, own_id, name, value)
+
+
+def _refused_at_once(attributes: dict[str, Any]) -> tuple[str, str, str]:
+    """Return what, id and name of something that SWF refused without beginning it: only children say so in this way."""
+    return ("child", attributes.get("workflowId", ""), _name(attributes, "workflowType"))
 
 
 def _told(details: str) -> str:

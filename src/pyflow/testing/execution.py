@@ -73,7 +73,7 @@ class Execution(ExecutionHandle):
 
     def story(self) -> str:
         """Tell what was asked and what came back, when, and where it waits, a line each; children included."""
-        return story.tell(self, self.title)
+        return "\n".join([story.tell(self, self.title), *(f"  {hint}" for hint in story.hints(self._events()))])
 
     def result(self) -> Any:
         """

@@ -22,8 +22,8 @@ __all__ = ["TIMES_OUT", "Call", "Fake", "ScriptEndedException"]
 
 Type = tuple[str, str]
 
-CHILD_TIMEOUT_S: Final = 3_600
-"""What a stand-in of a child that is to time out lasts, where neither its type nor its parent limits it below a year."""
+CHILD_TIMEOUT_S: Final = 335 * 86_400
+"""How long a stand-in of a child lasts where nothing limits it: well over what parents wait, and below their own year."""
 
 
 class _TimesOut:
