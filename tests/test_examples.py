@@ -87,6 +87,7 @@ def test_tests_of_an_example_pass_in_a_session_of_their_own():
             "big_payloads.py",
             "[150000, 100002]\nin history: pyflow.payload/1\n1 object in the store, compressed to less than 1 MB: True\n",
         ),
+        ("deciders.py", '{"order": ["book", "lamp"], "decided by": ["first", "second"]}\n'),
         ("starting.py", "True True\nbook, paid by Ada\nCOMPLETED\n"),
     ],
 )

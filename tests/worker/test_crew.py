@@ -211,7 +211,7 @@ def test_a_run_is_decided_by_one_thread_and_runs_by_several():
         for execution in executions:
             execution.result(20)
     assert all(len(threads) == 1 for threads in seen.values())
-    assert len(set.union(*seen.values())) == 3
+    assert len(set.union(*seen.values())) > 1
 
 
 def test_kept_runs_are_let_go_of_by_their_own_thread_at_the_end():

@@ -154,6 +154,17 @@ class TestCache:
         assert cache.bytes == before + CHARACTER_BYTES * 1_000
         cache.close()
 
+    def test_what_a_run_has_applied_before_is_not_looked_at_again(self):
+        cache = RunCache(10)
+        cache.keep(standing(), history(FIRST))
+        before = cache.bytes
+        whole = [history(FIRST)[0], None, None, *history(ANSWERED)[3:]]
+        run = cache.take(RUN_ID, whole)
+        run.advance(whole, 7)
+        assert cache.keep(run, whole)
+        assert cache.bytes == before
+        cache.close()
+
     def test_a_run_out_of_step_is_let_go_of(self):
         cache = RunCache(10)
         cache.keep(standing(), history(FIRST))

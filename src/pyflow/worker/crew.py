@@ -82,7 +82,7 @@ class Crew:
     @property
     def idle(self) -> bool:
         """Whether nothing but polls is under way."""
-        return all(lane.poller.polling or not lane.is_alive() for lane in self._lanes)
+        return all(lane.poller.polling or lane.has_ended for lane in self._lanes)
 
     def stop(self, grace_s: float | None = None) -> None:
         """Ask for the end; callable from any thread and from signal handlers, more than once."""
@@ -194,11 +194,16 @@ class Lane(threading.Thread):
         crew: it belongs to.
         poller: of the list.
         own_list: the name of the list if it is the process's own; None: the common one.
+
+    Attributes:
+        poller: as given.
+        has_ended: it polls no more.
     """
 
     def __init__(self, crew: Crew, poller: Poller, own_list: str | None) -> None:
         super().__init__(name=f"pyflow-lane-{own_list or 'common'}", daemon=True)
         self.poller = poller
+        self.has_ended = False
         self._crew = crew
         self._is_own = own_list is not None
 
@@ -224,4 +229,5 @@ class Lane(threading.Thread):
             logger.exception("%s broke", self.name)
             self._crew.broken(error)
         finally:
+            self.has_ended = True
             self._crew.lane_ended()

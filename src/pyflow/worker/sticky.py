@@ -47,7 +47,7 @@ class RunCache:
         self._runs_max = runs_max
         self._bytes_max = bytes_max
         self._runs: OrderedDict[str, tuple[Run, int]] = OrderedDict()
-        self._taken: tuple[str, int] = ("", 0)
+        self._taken: tuple[Run | None, int, int] = (None, 0, 0)  # with its size, and the last event that made it
         self.bytes = 0
         self.close_run: Callable[[Run], None] = Run.close
 
@@ -72,7 +72,7 @@ class RunCache:
         if not continues(run, events):
             self.close_run(run)
             return None
-        self._taken = (run_id, size)
+        self._taken = (run, size, run.last_event_id)
         return run
 
     def keep(self, run: Run, events: Sequence[dict[str, Any]]) -> bool:
@@ -89,11 +89,12 @@ class RunCache:
         if run.returned or not self._runs_max:
             self.close_run(run)
             return False
-        taken_id, before = self._taken
-        first_id = events[0]["eventId"] if events else 1
-        is_part = first_id != 1
-        size = before if is_part and taken_id == run.run_id else RUN_BYTES
-        size += CHARACTER_BYTES * carried(events[: run.last_event_id + 1 - first_id])
+        taken, size, known_id = self._taken
+        if run is not taken:
+            size, known_id = RUN_BYTES, 0
+        self._taken = (None, 0, 0)
+        offset = 1 - events[0]["eventId"] if events else 0
+        size += CHARACTER_BYTES * carried(events[max(0, known_id + offset) : run.last_event_id + offset])
         if run.fibers > 1:
             size = max(size, RUN_BYTES + FIBER_BYTES * run.fibers)
         self._runs[run.run_id] = (run, size)
