@@ -43,7 +43,7 @@ from .payloads.compression import ZlibCodec
 from .payloads.encryption import EncryptionCodec
 from .payloads.sealing import Codec, PayloadStore
 from .payloads.stores import FileStore, S3Store
-from .retry import RetryPolicy
+from .retry import LAMBDA_RETRY, RetryPolicy
 from .signals import signal
 from .tasks import ActivityTask, cancel_activity, complete_activity, fail_activity, heartbeat_activity
 from .worker.activities import ActivityWorker
@@ -51,6 +51,7 @@ from .worker.decider import Decider, poll_for_executions
 from .workflow import Workflow, WorkflowInvocationHelper
 
 __all__ = [
+    "LAMBDA_RETRY",
     "Activity",
     "ActivityCanceledException",
     "ActivityDescriptor",

@@ -5,7 +5,7 @@ They are called with no argument (no input), one positional argument (that value
 object of them).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import MethodType
 from typing import Any, Self, overload
@@ -13,6 +13,7 @@ from typing import Any, Self, overload
 from .exceptions import InvocationException
 from .future import InvocationFuture
 from .payloads.hints import if_rich
+from .retry import LAMBDA_RETRY, RetryPolicy
 
 __all__ = ["ActivityDescriptor", "ChildWorkflowDescriptor", "LambdaDescriptor"]
 
@@ -59,6 +60,7 @@ class LambdaDescriptor(_Descriptor):
         function_name: its name or ARN, up to 64 characters.
         timeout: start to close, in seconds, 1 to 900; None: SWF's 900.
         returns: a type hint of its result, if that is more than JSON: ``Decimal``, a dataclass, ``list[Order]``.
+        retry: when to try again after a failure; LAMBDA_RETRY: failures of the Lambda service, five times, silently; None: never.
 
     Source:
         SWF API Reference, ScheduleLambdaFunctionDecisionAttributes.
@@ -66,17 +68,25 @@ class LambdaDescriptor(_Descriptor):
 
     _noun = "a Lambda function"
 
-    def __init__(self, function_name: str, timeout: Duration = None, *, returns: Any = None) -> None:
+    def __init__(
+        self,
+        function_name: str,
+        timeout: Duration = None,
+        *,
+        returns: Any = None,
+        retry: RetryPolicy | None = LAMBDA_RETRY,
+    ) -> None:
         self._hint = if_rich(returns)
         self.function_name = function_name
         self.timeout = timeout
+        self.retry = retry
 
     def __repr__(self) -> str:
         return f"LambdaDescriptor({self.function_name!r})"
 
     def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
         future: InvocationFuture[Any] = instance.swf.invoke_lambda(
-            self.function_name, self._input(args, kwargs), self.timeout
+            self.function_name, self._input(args, kwargs), self.timeout, retry=self.retry
         )
         return self._typed(future)
 
@@ -90,6 +100,9 @@ class ActivityDescriptor(_Descriptor):
         timeout: start to close, in seconds; None: the type's default.
         task_list: the name of the list its workers poll; None: the type's default.
         returns: a type hint of its result, if that is more than JSON: ``Decimal``, a dataclass, ``list[Order]``.
+        schedule_to_start, schedule_to_close, heartbeat: further timeouts, in seconds; None: the type's defaults.
+        priority: an int32; higher comes first; None: the type's default.
+        retry: when to try again after a failure; None: never.
 
     Source:
         SWF API Reference, ScheduleActivityTaskDecisionAttributes.
@@ -105,8 +118,18 @@ class ActivityDescriptor(_Descriptor):
         task_list: str | None = None,
         *,
         returns: Any = None,
+        schedule_to_start: Duration = None,
+        schedule_to_close: Duration = None,
+        heartbeat: Duration = None,
+        priority: int | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self._hint = if_rich(returns)
+        self.schedule_to_start = schedule_to_start
+        self.schedule_to_close = schedule_to_close
+        self.heartbeat = heartbeat
+        self.priority = priority
+        self.retry = retry
         self.activity_name = activity_name
         self.activity_version = activity_version
         self.timeout = timeout
@@ -117,7 +140,16 @@ class ActivityDescriptor(_Descriptor):
 
     def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
         future: InvocationFuture[Any] = instance.swf.invoke_activity(
-            self.activity_name, self.activity_version, self._input(args, kwargs), self.timeout, self.task_list
+            self.activity_name,
+            self.activity_version,
+            self._input(args, kwargs),
+            self.timeout,
+            self.task_list,
+            schedule_to_start=self.schedule_to_start,
+            schedule_to_close=self.schedule_to_close,
+            heartbeat=self.heartbeat,
+            priority=self.priority,
+            retry=self.retry,
         )
         return self._typed(future)
 
@@ -132,8 +164,11 @@ class ChildWorkflowDescriptor(_Descriptor):
             ``REQUEST_CANCEL`` or ``ABANDON``; None: the type's default.
         lambda_role: the IAM role of its Lambda functions; None: the parent's.
         task_list: the name of the list its deciders poll; None: the type's default.
-        execution_start_to_close_timeout: in seconds; None: the type's default.
+        execution_start_to_close_timeout, task_start_to_close_timeout: in seconds; None: the type's defaults.
         returns: a type hint of its result, if that is more than JSON: ``Decimal``, a dataclass, ``list[Order]``.
+        tags: up to 5, of up to 256 characters.
+        priority: of its decision tasks, an int32; higher comes first; None: the type's default.
+        retry: when to start it again after a failure; None: never.
 
     Source:
         SWF API Reference, StartChildWorkflowExecutionDecisionAttributes.
@@ -151,8 +186,16 @@ class ChildWorkflowDescriptor(_Descriptor):
         execution_start_to_close_timeout: Duration = None,
         *,
         returns: Any = None,
+        task_start_to_close_timeout: Duration = None,
+        tags: Sequence[str] | None = None,
+        priority: int | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self._hint = if_rich(returns)
+        self.task_start_to_close_timeout = task_start_to_close_timeout
+        self.tags = tags
+        self.priority = priority
+        self.retry = retry
         self.workflow_name = workflow_name
         self.workflow_version = workflow_version
         self.child_policy = child_policy
@@ -172,5 +215,9 @@ class ChildWorkflowDescriptor(_Descriptor):
             lambda_role=self.lambda_role,
             task_list=self.task_list,
             execution_start_to_close_timeout=self.execution_start_to_close_timeout,
+            task_start_to_close_timeout=self.task_start_to_close_timeout,
+            tags=self.tags,
+            priority=self.priority,
+            retry=self.retry,
         )
         return self._typed(future)

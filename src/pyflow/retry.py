@@ -14,6 +14,7 @@ from .exceptions import (
     InvocationFailedException,
     InvocationTimedOutException,
 )
+from .replay.invocations import LAMBDA_RETRIES_MAX, LAMBDA_RETRY_REASONS
 
 Kinds = type[BaseException] | str | Sequence[type[BaseException] | str]
 
@@ -92,6 +93,21 @@ class RetryPolicy:
             return failure.retry_after
         full = min(self.max_interval, self.initial * self.factor ** min(attempt - 1, 64))
         return float(full * (1 - self.jitter * chance.random()))
+
+
+LAMBDA_RETRY = RetryPolicy(
+    initial=0.0,
+    factor=1.0,
+    jitter=0.0,
+    max_attempts=LAMBDA_RETRIES_MAX + 1,
+    retry_on=tuple(sorted(LAMBDA_RETRY_REASONS)),
+)
+"""
+What Lambda functions have if nothing is said, as in 2.0.0: failures of the Lambda service itself, five times, at once.
+
+These retries are silent: no timer, and the id stays ``lambdaN``. With another policy, or None, a function has attempts as an
+activity has, or none. What history has retried stays so; an execution that was not retried must not get this policy back.
+"""
 
 
 def _is_of(failure: InvocationException, kinds: Kinds) -> bool:

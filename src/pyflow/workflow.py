@@ -16,12 +16,13 @@ from .failures import format_traceback
 from .future import Future, InvocationFuture, flatten, wait_for
 from .language import Language
 from .payloads.hints import hints_of
-from .replay.invocations import Failure
+from .replay.invocations import LAMBDA_RETRIES_MAX, Failure
 from .replay.tables import Kind, State
+from .retry import LAMBDA_RETRY, Attempts, RetryPolicy
 from .swf import decisions as swf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .runtime import Runtime
 
@@ -32,6 +33,9 @@ _LAMBDA = Kind.LAMBDA
 _ACTIVITY = Kind.ACTIVITY
 
 Duration = float | str | timedelta | None
+
+_NO_MORE: Final = (None, None, None, None)
+"""What most calls say of an activity's further settings."""
 
 
 class Workflow:
@@ -161,7 +165,14 @@ class WorkflowInvocationHelper(Language):
         time = self._run.time
         return time.astimezone(UTC) if isinstance(time, datetime) else datetime.fromtimestamp(time, UTC)
 
-    def invoke_lambda(self, function_name: str, input_arg: Any, timeout: Duration = None) -> InvocationFuture[Any]:
+    def invoke_lambda(
+        self,
+        function_name: str,
+        input_arg: Any,
+        timeout: Duration = None,
+        *,
+        retry: RetryPolicy | None = LAMBDA_RETRY,
+    ) -> InvocationFuture[Any]:
         """
         Run a Lambda function.
 
@@ -169,10 +180,11 @@ class WorkflowInvocationHelper(Language):
             function_name: its name or ARN.
             input_arg: a JSON value; None sends no input.
             timeout: start to close, in seconds, 1 to 900; None, and 0 as in 2.0.0: SWF's 900.
+            retry: when to try again; LAMBDA_RETRY: failures of the Lambda service itself (``SdkClientException``,
+                ``ServiceException``), five times, silently, as 2.0.0 did; None: never.
 
         Returns:
-            The future of its result. A failure of the Lambda service itself (``SdkClientException``,
-            ``ServiceException``) is retried five times first.
+            The future of its result.
 
         Raises:
             SerializationException: the input is not JSON or over 32,768 characters.
@@ -180,7 +192,8 @@ class WorkflowInvocationHelper(Language):
             NotInWorkflowException: called outside the workflow's own fiber.
 
         Replay:
-            One decision, ``ScheduleLambdaFunction``; id ``lambdaN`` in call order.
+            One decision, ``ScheduleLambdaFunction``; id ``lambdaN`` in call order, also of silent retries; of attempts by another
+            policy ``lambdaN.2``, ...
 
         Source:
             SWF API Reference, ScheduleLambdaFunctionDecisionAttributes.
@@ -193,10 +206,26 @@ class WorkflowInvocationHelper(Language):
         )
         limit = duration(timeout, "timeout") if timeout else None
         decide = partial(swf.schedule_lambda_function, own_id, function_name, input=text, start_to_close_timeout=limit)
-        return self._run.invoke(_LAMBDA, own_id, function_name, decide, text, limit is None)
+        future = self._run.invoke(_LAMBDA, own_id, function_name, decide, text, limit is None)
+        if retry is not LAMBDA_RETRY and retry != LAMBDA_RETRY:
+            future.invocation.retries = LAMBDA_RETRIES_MAX
+            if retry is not None:
+                future.attempts = Attempts(retry, own_id, self._run.seconds())
+        return future
 
     def invoke_activity(
-        self, name: str, version: str, input_arg: Any = None, timeout: Duration = None, task_list: str | None = None
+        self,
+        name: str,
+        version: str,
+        input_arg: Any = None,
+        timeout: Duration = None,
+        task_list: str | None = None,
+        *,
+        schedule_to_start: Duration = None,
+        schedule_to_close: Duration = None,
+        heartbeat: Duration = None,
+        priority: int | None = None,
+        retry: RetryPolicy | None = None,
     ) -> InvocationFuture[Any]:
         """
         Schedule an activity task.
@@ -206,24 +235,27 @@ class WorkflowInvocationHelper(Language):
             input_arg: a JSON value; None sends no input.
             timeout: start to close, in seconds, or SWF's ``"NONE"``; None, and 0 as in 2.0.0: the type's default.
             task_list: the list its workers poll; None: the type's default.
+            schedule_to_start, schedule_to_close, heartbeat: further timeouts, as ``timeout`` is given; None: the type's defaults.
+            priority: an int32; higher comes first; None: the type's default.
+            retry: when to try again after a failure; None: never.
 
         Returns:
             The future of its result.
 
         Raises:
             SerializationException: the input is not JSON or over 32,768 characters.
-            ValueError: the timeout is not a duration.
+            ValueError: a timeout is not a duration.
             NotInWorkflowException: called outside the workflow's own fiber.
 
         Replay:
-            One decision, ``ScheduleActivityTask``; id ``activityN`` in call order.
+            One decision, ``ScheduleActivityTask``; id ``activityN`` in call order, of further attempts ``activityN.2``, ...
 
         Source:
             SWF API Reference, ScheduleActivityTaskDecisionAttributes.
         """
         own_id = self._run.next_id("activity")
         text = None if input_arg is None else self._run.converter.encode(input_arg, "the input of activity", name)
-        limit = ("NONE" if timeout == "NONE" else duration(timeout, "timeout")) if timeout else None
+        limit = _limit(timeout, "timeout") if timeout else None
         decide = partial(
             swf.schedule_activity_task,
             own_id,
@@ -233,7 +265,20 @@ class WorkflowInvocationHelper(Language):
             start_to_close_timeout=limit,
             task_list=task_list or None,
         )
-        return self._run.invoke(_ACTIVITY, own_id, {"name": name, "version": version}, decide, text, limit is None)
+        is_plain = limit is None
+        if (schedule_to_start, schedule_to_close, heartbeat, priority) != _NO_MORE:
+            is_plain = False
+            decide = partial(
+                decide,
+                schedule_to_start_timeout=_limit(schedule_to_start, "schedule_to_start"),
+                schedule_to_close_timeout=_limit(schedule_to_close, "schedule_to_close"),
+                heartbeat_timeout=_limit(heartbeat, "heartbeat"),
+                task_priority=None if priority is None else str(priority),
+            )
+        future = self._run.invoke(_ACTIVITY, own_id, {"name": name, "version": version}, decide, text, is_plain)
+        if retry is not None:
+            future.attempts = Attempts(retry, own_id, self._run.seconds())
+        return future
 
     def invoke_child_workflow(
         self,
@@ -244,6 +289,11 @@ class WorkflowInvocationHelper(Language):
         lambda_role: str | None = None,
         task_list: str | None = None,
         execution_start_to_close_timeout: Duration = None,
+        *,
+        task_start_to_close_timeout: Duration = None,
+        tags: Sequence[str] | None = None,
+        priority: int | None = None,
+        retry: RetryPolicy | None = None,
     ) -> InvocationFuture[Any]:
         """
         Start a child workflow execution.
@@ -254,14 +304,17 @@ class WorkflowInvocationHelper(Language):
             child_policy: a CHILD_POLICY constant, for the child's own children; None: the type's default.
             lambda_role: None: this execution's.
             task_list: the list its deciders poll; None: the type's default.
-            execution_start_to_close_timeout: in seconds; None: the type's default.
+            execution_start_to_close_timeout, task_start_to_close_timeout: in seconds; None: the type's defaults.
+            tags: up to 5, of up to 256 characters.
+            priority: of its decision tasks, an int32; higher comes first; None: the type's default.
+            retry: when to start it again after a failure; None: never.
 
         Returns:
             The future of its result; ``invocation_id`` is the child's workflow id.
 
         Raises:
             SerializationException: the input is not JSON or over 32,768 characters.
-            ValueError: the timeout is not a duration.
+            ValueError: a timeout is not a duration.
             NotInWorkflowException: called outside the workflow's own fiber.
 
         Replay:
@@ -285,8 +338,14 @@ class WorkflowInvocationHelper(Language):
             execution_start_to_close_timeout=duration(
                 execution_start_to_close_timeout, "execution_start_to_close_timeout"
             ),
+            task_start_to_close_timeout=duration(task_start_to_close_timeout, "task_start_to_close_timeout"),
+            tag_list=None if tags is None else list(tags),
+            task_priority=None if priority is None else str(priority),
         )
-        return self._run.invoke(Kind.CHILD, own_id, {"name": name, "version": version}, decide)
+        future = self._run.invoke(Kind.CHILD, own_id, {"name": name, "version": version}, decide)
+        if retry is not None:
+            future.attempts = Attempts(retry, own_id, self._run.seconds())
+        return future
 
     def invoke_once(self, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
         """
@@ -423,6 +482,11 @@ class WorkflowInvocationHelper(Language):
                 f"{sum(future.done for future in flat)} of {len(flat)} were done when the {timeout} seconds were over"
             )
         return done
+
+
+def _limit(timeout: Duration, what: str) -> str | None:
+    """Return a timeout in SWF's form; ``"NONE"``, which switches it off, as it is."""
+    return "NONE" if timeout == "NONE" else duration(timeout, what)
 
 
 RECORDED_MAX: Final = DATA_MAX // 8

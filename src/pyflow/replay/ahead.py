@@ -43,6 +43,7 @@ class Ahead:
         self._recorded: dict[str, Recorded] = {}
         self._retries: set[str] = set()
         self._own_signals: set[str] = set()
+        self._lambdas: dict[str, int] = {}
 
     def look_at(self, events: Sequence[dict[str, Any]]) -> None:
         """
@@ -68,7 +69,7 @@ class Ahead:
             try:
                 read = _READERS.get(event["eventType"])
                 if read is not None:
-                    read(self, attributes_of(event))
+                    read(self, attributes_of(event), event["eventId"])
             except (KeyError, TypeError, AttributeError):
                 continue  # what is wrong with it is said where it is applied
 
@@ -82,6 +83,11 @@ class Ahead:
         self.read()
         return timer_id in self._retries
 
+    def is_lambda_asked_again(self, lambda_id: str, after: int) -> bool:
+        """Tell whether a Lambda function is scheduled under the same id after an event, by the silent retry."""
+        self.read()
+        return self._lambdas.get(lambda_id, 0) > after
+
     def is_own_signal(self, name: str) -> bool:
         """Tell whether a signal is one that 2.0.0 sent to itself with a recorded value."""
         if _SIGNAL not in name:
@@ -94,18 +100,21 @@ class Ahead:
         self.read()
         return started_event_id <= self._of_2_0_0_up_to
 
-    def _read_completed(self, attributes: dict[str, Any]) -> None:
+    def _read_completed(self, attributes: dict[str, Any], _event_id: int) -> None:
         if not names_rules(attributes):
             self._of_2_0_0_up_to = max(self._of_2_0_0_up_to, attributes["startedEventId"])
 
-    def _read_marker(self, attributes: dict[str, Any]) -> None:
+    def _read_marker(self, attributes: dict[str, Any], _event_id: int) -> None:
         self._recorded[attributes["markerName"]] = Recorded(attributes.get("details"), with_signal=False)
 
-    def _read_timer(self, attributes: dict[str, Any]) -> None:
+    def _read_timer(self, attributes: dict[str, Any], _event_id: int) -> None:
         if attributes["timerId"].startswith(RETRY):
             self._retries.add(attributes["timerId"])
 
-    def _read_signal(self, attributes: dict[str, Any]) -> None:
+    def _read_lambda(self, attributes: dict[str, Any], event_id: int) -> None:
+        self._lambdas[attributes["id"]] = event_id
+
+    def _read_signal(self, attributes: dict[str, Any], _event_id: int) -> None:
         signal_name = attributes["signalName"]
         name = signal_name.replace(_SIGNAL, "invoke_once", 1)
         if name != signal_name and name in self._recorded:
@@ -113,11 +122,12 @@ class Ahead:
             self._own_signals.add(signal_name)
 
 
-_READERS: Final[dict[str, Callable[[Ahead, dict[str, Any]], None]]] = {
+_READERS: Final[dict[str, Callable[[Ahead, dict[str, Any], int], None]]] = {
     "DecisionTaskCompleted": Ahead._read_completed,
     "MarkerRecorded": Ahead._read_marker,
     "TimerStarted": Ahead._read_timer,
     "SignalExternalWorkflowExecutionInitiated": Ahead._read_signal,
+    "LambdaFunctionScheduled": Ahead._read_lambda,
 }
 
 

@@ -65,6 +65,7 @@ class Invocation:
         result: the text that SWF recorded, where it succeeded with one.
         failure: how it failed, where it did not succeed.
         settled_at: the id of the event that settled it.
+        retries: how often it was silently asked for again; LAMBDA_RETRIES_MAX from the start where that is not wanted.
         child_run_id: the run id of a child, once it has started.
         future: who wants to know; replay only carries it.
     """
@@ -130,13 +131,9 @@ class Invocation:
                 attributes.get("timeoutType"),
             )
 
-    def wants_retry(self, attributes: dict[str, Any]) -> bool:
-        """Tell whether 2.0.0's silent lambda retry applies to this failure."""
-        return (
-            self.kind is _LAMBDA
-            and self.retries < LAMBDA_RETRIES_MAX
-            and attributes.get("reason") in LAMBDA_RETRY_REASONS
-        )
+    def is_of_lambda_service(self, attributes: dict[str, Any]) -> bool:
+        """Tell whether a failure is the Lambda service's, which 2.0.0 silently retried, and not the function's."""
+        return self.kind is _LAMBDA and attributes.get("reason") in LAMBDA_RETRY_REASONS
 
     def __str__(self) -> str:
         name = self.name

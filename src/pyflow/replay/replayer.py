@@ -25,7 +25,7 @@ from pyflow.swf.model import EVENT_ATTRIBUTES
 from .ahead import Ahead
 from .batches import check_order, moment, news, unreadable, unsound
 from .drift import Drift, drifts_of
-from .invocations import Invocation, format_place
+from .invocations import LAMBDA_RETRIES_MAX, Invocation, format_place
 from .reserved import MATCHED, MORE, PARK, RESERVED
 from .response import OPEN_MAX, OPEN_MAX_LEAST, Outbox, fitting, owed_decisions, sealed
 from .rules import names_rules
@@ -373,7 +373,7 @@ class Replayer:
                 event_id=event_id,
             )
         state = invocation.step(event_type)
-        if state is _FAILED and not self._has_returned and invocation.wants_retry(attributes):
+        if state is _FAILED and not self._has_returned and self._is_retried_silently(invocation, attributes, began_at):
             self._ask_again(invocation)
             return
         if state is _CLOSED_WHILE_CANCELING:
@@ -422,6 +422,12 @@ class Replayer:
         self._is_parked |= name.startswith(PARK)
 
     # -- the books ----------------------------------------------------------------------------------------------------
+
+    def _is_retried_silently(self, invocation: Invocation, attributes: dict[str, Any], began_at: int) -> bool:
+        """Tell whether 2.0.0's silent lambda retry follows a failure: the policy wants it, or history holds it already."""
+        return invocation.is_of_lambda_service(attributes) and (
+            invocation.retries < LAMBDA_RETRIES_MAX or self.ahead.is_lambda_asked_again(invocation.id, began_at)
+        )
 
     def _ask_again(self, invocation: Invocation) -> None:
         invocation.retries += 1
