@@ -73,6 +73,32 @@ def test_it_says_what_it_found_registers_it_and_works(shop, url):
         assert started["decisionTaskStartedEventAttributes"]["identity"] == "ada"
 
 
+def test_its_converter_is_that_of_a_file(shop, url):
+    (shop / "go").touch()
+    (shop / "values.py").write_text("""
+import pyflow
+class Shouts(pyflow.DataConverter):
+    def to_plain(self, value): return "THING"
+shouts = Shouts()
+""")
+    (shop / "shop.py").write_text(SHOP.replace("return len(item)", "return object()"))
+    client = create_client(url)
+    options = (*WHERE, "--endpoint-url", url, "--converter", "values.py:shouts")
+    with serving(shop, "worker", "shop.py", *options) as worker:
+        worker.line("polls")
+        assert result_of(client, start(client)) == "THING"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"), [("shop.py:nothing", "has no nothing"), ("shop.py:Shop", "no pyflow.DataConverter")]
+)
+def test_a_converter_that_is_none_is_refused(shop, url, target, said):
+    done = pyflow("worker", "shop.py", *WHERE, "--endpoint-url", url, "--converter", target, cwd=shop)
+
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
 def test_types_that_are_registered_are_no_error(shop, url):
     for _ in range(2):
         with serving(shop, "worker", "shop.py", *WHERE, "--endpoint-url", url) as worker:

@@ -177,6 +177,12 @@ def test_two_codecs_of_one_name_are_refused():
         DataConverter(codecs=[rot13(), rot13()])
 
 
+def test_compressed_data_that_was_cut_is_told():
+    sealed = DataConverter(codecs=[ZlibCodec()]).seal(LONG)
+    with pytest.raises(PayloadException, match="was cut"):
+        JSON.open(sealed[:-8])
+
+
 def test_bomb_is_not_inflated():
     bomb = DataConverter(codecs=[ZlibCodec()]).seal(json.dumps("a" * 1_000_000))
     with pytest.raises(PayloadException, match="over 1,000 bytes when decompressed"):

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from pyflow.activities import Activity
+from pyflow.converter import JSON, DataConverter
 from pyflow.workflow import Workflow
 
 from .output import Refusal
@@ -115,6 +116,21 @@ def object_at(target: str) -> Any:
     if not hasattr(module, name):
         raise Refusal(f"{file} has no {name}")
     return getattr(module, name)
+
+
+def converter_at(target: str | None) -> DataConverter:
+    """
+    Load what ``--converter FILE.py:NAME`` names; None: plain JSON.
+
+    Raises:
+        Refusal: no such file, or no DataConverter of that name in it.
+    """
+    if target is None:
+        return JSON
+    converter = object_at(target)
+    if not isinstance(converter, DataConverter):
+        raise Refusal(f"--converter {target} is no pyflow.DataConverter, but of type {type(converter).__qualname__}")
+    return converter
 
 
 def _split(target: str, form: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from pyflow.activities import Activity
+from pyflow.converter import DataConverter
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.interceptors import intercept
 from pyflow.swf.client import Client, create_client, is_local
@@ -18,7 +19,7 @@ from pyflow.worker.activities import ActivityWorker
 from pyflow.worker.decider import Decider
 from pyflow.workflow import Workflow
 
-from .loading import activities_in, load, workflows_in
+from .loading import activities_in, converter_at, load, workflows_in
 from .observing import LogFormat, Observation, interceptors_at, set_up_logging
 from .output import Refusal, say
 from .parts import RETENTION_DAYS, Part, register, work
@@ -38,6 +39,7 @@ STOPPING_S: Final = 15.0
 @click.option("--task-list", required=True, help="The task list to poll, for decisions and for activities.")
 @click.option("--endpoint-url", metavar="URL", help="A local service; left out: what boto3 is configured for, AWS.")
 @click.option("--identity", help="Recorded with each task that it takes.  [default: host:pid]")
+@click.option("--converter", metavar="FILE.py:NAME", help="A pyflow.DataConverter.  [default: plain JSON]")
 @click.option("--only", type=click.Choice(["deciders", "activities"]), help="Leave the other kind to another worker.")
 @click.option(
     "--processes",
@@ -89,6 +91,7 @@ def worker(
     health_port: str | None,
     log_format: LogFormat,
     log_replays: bool,
+    converter: str | None,
     otlp: bool,
     interceptors: tuple[str, ...],
     tie: int | None,
@@ -108,6 +111,7 @@ def worker(
         leave(Supervisor(processes, sys.argv[1:], health_port).run())
     requests = stop_requests()
     modules = [load(file) for file in files]
+    values = converter_at(converter)
     workflows = [] if only == "activities" else _unique(each for module in modules for each in workflows_in(module))
     activities = [] if only == "deciders" else _unique(each for module in modules for each in activities_in(module))
     if not (workflows or activities):
@@ -126,6 +130,7 @@ def worker(
             task_list,
             identity,
             intercept(client, observed.interceptors),
+            values,
             log_replays=log_replays,
             grace_s=grace,
         )
@@ -180,13 +185,14 @@ def _parts(
     task_list: str,
     identity: str,
     client: Client,
+    converter: DataConverter,
     *,
     log_replays: bool,
     grace_s: float,
 ) -> list[Part]:
     parts = []
     if workflows:
-        decider = Decider(workflows, domain, task_list, identity, client, log_replays=log_replays)
+        decider = Decider(workflows, domain, task_list, identity, client, log_replays=log_replays, converter=converter)
         parts.append(
             Part(
                 "decider",
@@ -198,7 +204,7 @@ def _parts(
         )
     if activities:
         bodies_s = max(0.0, grace_s - STOPPING_S)
-        bodies = ActivityWorker(activities, domain, task_list, identity, client, grace_s=bodies_s)
+        bodies = ActivityWorker(activities, domain, task_list, identity, client, grace_s=bodies_s, converter=converter)
         parts.append(
             Part("activities", bodies.ensure_activities_registered, bodies.run, bodies.stop, lambda: bodies.idle)
         )

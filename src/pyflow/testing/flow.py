@@ -101,9 +101,6 @@ class Flow:
         converter: what values become on their way; set another one before anything is started.
         task_lists: the lists that are served: its own, and those that types name as theirs. More may be added, of which only
             calls speak (``resize.options(task_list="gpu")``); what waits in others waits for nobody.
-        converter: what values become on their way; set another one before anything is started.
-        task_lists: the lists that are served: its own, and those that types name as theirs. More may be added, of which only
-            calls speak (``resize.options(task_list="gpu")``); what waits in others waits for nobody.
     """
 
     task_list = TASK_LIST
@@ -123,8 +120,6 @@ class Flow:
         self.choose = choose
         self.spin_s = spin_s
         self._served = Served(self.world)
-        self.task_lists = {TASK_LIST}
-        self._converter = JSON
         self.task_lists = {TASK_LIST}
         self._converter = JSON
         self._decider: Decider | None = None
