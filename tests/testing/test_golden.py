@@ -5,6 +5,7 @@ import json
 import pytest
 
 import pyflow
+from inner_session import PLAIN
 from pyflow.history.check import DriftException, check
 from pyflow.history.files import History, load
 from pyflow.history.scrub import scrub
@@ -53,7 +54,7 @@ def project(pytester):
 
 
 def run(project, *options):
-    return project.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider", *options)
+    return project.runpytest_inprocess(*PLAIN, *options)
 
 
 def recorded(project):

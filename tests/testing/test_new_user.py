@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from inner_session import PLAIN
+
 GUIDE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
 FILES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
 
@@ -107,7 +109,7 @@ def project(pytester):
 
     def run(shop, *options):
         pytester.makepyfile(shop=shop, test_shop=FILES["test_shop"])
-        return pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider", *options)
+        return pytester.runpytest_inprocess(*PLAIN, *options)
 
     return run
 

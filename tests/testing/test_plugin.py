@@ -2,6 +2,8 @@
 
 import pytest
 
+from inner_session import PLAIN
+
 ORDERS = """
 import pyflow
 
@@ -50,7 +52,8 @@ def session(pytester, monkeypatch):
     def run(tests, *options, alone=False):
         pytester.makepyfile(test_it=tests)
         run = pytester.runpytest_subprocess if alone else pytester.runpytest_inprocess
-        return run("-p", "no:randomly", "-p", "no:cacheprovider", *options)
+        plain = [option for option in PLAIN if "-n2" not in options or "xdist" not in option]
+        return run(*plain, *options)
 
     return run
 
