@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--pyflow-no-replay", action="store_true", help="do not replay what tests ran")
     parser.addini("pyflow_replay", "replay every history that a test makes (on, off)", type="bool", default=True)
     parser.addini("pyflow_spin_seconds", "processor time that workflow code may take at one go", default="")
+    parser.addini("pyflow_guard", "what is done about code that cannot be replayed (off, warn, strict)", default="warn")
     parser.addini(
         "pyflow_workflows", "modules with the workflow classes of *.history.json files", type="args", default=[]
     )
@@ -42,7 +43,9 @@ class Hooks:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "flow(replay=..., spin_s=...): how the fixture flow is made for this test")
+    config.addinivalue_line(
+        "markers", "flow(replay=..., spin_s=..., guard=...): how the fixture flow is made for this test"
+    )
 
 
 # -- fixtures
@@ -90,7 +93,9 @@ def _made(config: pytest.Config, **options: Any) -> "Iterator[Flow]":
     from pyflow.testing import Flow
 
     spin_s = config.getini("pyflow_spin_seconds")
-    defaults = {"replay": _replays(config)} | ({"spin_s": float(spin_s)} if spin_s else {})
+    defaults: dict[str, Any] = {"replay": _replays(config), "guard": config.getini("pyflow_guard")}
+    if spin_s:
+        defaults["spin_s"] = float(spin_s)
     flow = Flow(**{**defaults, **options})
     try:
         yield flow

@@ -14,7 +14,7 @@ from pyflow import exceptions
 
 DOCS = Path(__file__).parents[1] / "docs"
 WORKFLOWS = (DOCS / "workflows.md").read_text()
-RUNNABLE = ["workflows.md", "logging.md"]
+RUNNABLE = ["workflows.md", "logging.md", "determinism.md"]
 """Pages of which each block of Python is a test."""
 
 BLOCKS = [

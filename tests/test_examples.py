@@ -29,6 +29,12 @@ RESULTS = {
     "children": {"painted": ["hall blue", "kitchen white"], "again": "hall white"},
     "continue_as_new": {"total": 36, "runs": 3},
     "patches": ["rye", "wheat, sliced"],
+    "determinism": {
+        "lottery": {"waited an hour": True, "tickets": 3, "won": True, "seal": 8},
+        "secret": "determinism.py:44 in Careless.run: a draw of secrets or random.SystemRandom",
+        "file": "determinism.py:46 in Careless.run: work on files",
+        "sleep": "determinism.py:47 in Careless.run: time.sleep()",
+    },
     "logging_workflow": [
         "order-7 - begun",
         "order-7 activity1 charging 5",

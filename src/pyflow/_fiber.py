@@ -6,11 +6,13 @@ code's own frames stay as they are until the next ``resume``. Rules that keep th
 
 - One thread owns a fiber from birth to close; another thread, or a forked child, is refused.
 - The parent is set at every resume: control always goes back to the caller of ``resume``, wherever that is.
-- It starts in a copy of the caller's context, so that context variables set inside stay inside.
+- It starts in a copy of the caller's context, so that context variables set inside stay inside; so does what is set on the
+  decimal context, which is an object that copies of a context share.
 - Closing is never left to the garbage collector, which would run ``finally`` bodies on the stack of whoever dropped the last
   reference. ``close`` throws FiberClosed, a bounded number of times; code that swallows it every time is set aside.
 """
 
+import decimal
 import logging
 import os
 import sys
@@ -18,15 +20,17 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from threading import get_ident
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from greenlet import getcurrent, greenlet
 
 from .replay.invocations import format_place
 
-__all__ = ["PACKAGE", "Fiber", "FiberClosed", "caller", "current", "getcurrent"]
+__all__ = ["PACKAGE", "Fiber", "FiberClosed", "caller", "current", "getcurrent", "in_fiber"]
 
 logger = logging.getLogger("pyflow")
+
+T = TypeVar("T")
 
 CLOSE_ATTEMPTS_MAX: Final = 5
 REFUSALS_MAX: Final = 100
@@ -34,15 +38,20 @@ ABANDONED_MAX: Final = 1_000
 PACKAGE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with code objects' file names, which are str
 
 
-class _OwnFiles(dict[str, bool]):
-    """Tells by a file's name whether it is pyflow's own; each name is looked at once."""
+class _OwnModules(dict[str | None, bool]):
+    """
+    Tells by a module's name whether it is pyflow's own; each name is looked at once.
 
-    def __missing__(self, filename: str) -> bool:
-        own = self[filename] = filename.startswith(PACKAGE)
+    A frame's code would tell as well, but each look at that is an audit event, and the guard for determinism hears them all.
+    """
+
+    def __missing__(self, name: str | None) -> bool:
+        own = self[name] = name is not None and (name == _OWN or name.startswith(f"{_OWN}."))
         return own
 
 
-_is_own = _OwnFiles()
+_OWN: Final = __name__.partition(".")[0]
+_is_own = _OwnModules()
 _abandoned: list["Fiber"] = []
 _fork_generation = 0
 
@@ -84,6 +93,7 @@ class Fiber(greenlet):
         self._generation = _fork_generation
 
     def _body(self) -> None:
+        decimal.setcontext(decimal.getcontext().copy())
         try:
             self._function()
         except FiberClosed:
@@ -171,7 +181,7 @@ class Fiber(greenlet):
         """Yield the frames of the author's, innermost first, where the code is parked."""
         frame = self.gr_frame
         while frame is not None:
-            if not frame.f_code.co_filename.startswith(PACKAGE):
+            if not _is_own[frame.f_globals.get("__name__")]:
                 yield frame
             frame = frame.f_back
 
@@ -180,6 +190,13 @@ class Fiber(greenlet):
             "a run's fiber is used by one thread of one process from its start to its close; "
             "this is another thread, or a process forked since"
         )
+
+
+def in_fiber(function: Callable[[], T], owner: Any) -> T:
+    """Call a function that does not wait in a fiber of its own, so that it finds the owner; raises what it raises."""
+    results: list[T] = []
+    Fiber(lambda: results.append(function()), owner).resume()
+    return results[0]
 
 
 def current() -> Fiber | None:
@@ -191,8 +208,7 @@ def current() -> Fiber | None:
 def caller(frame: FrameType | None) -> tuple[CodeType, int] | None:
     """Return the code object and the instruction of the nearest frame, from ``frame`` outwards, that is not pyflow's own."""
     while frame is not None:
-        code = frame.f_code
-        if not _is_own[code.co_filename]:
-            return code, frame.f_lasti
+        if not _is_own[frame.f_globals.get("__name__")]:
+            return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._fiber import FiberClosed
 from .converter import DATA_MAX, REASON_MAX, DataConverter, cut
-from .exceptions import SerializationException, WorkflowCanceledException, WorkflowFailedException
+from .exceptions import GuardException, SerializationException, WorkflowCanceledException, WorkflowFailedException
 from .failures import write
 from .payloads.hints import hints_of
 from .swf import decisions as swf
@@ -50,7 +50,7 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
         quiet: log nothing of a failure: it was logged when it happened.
 
     Raises:
-        KeyboardInterrupt, MemoryError, FiberClosed: not the workflow's end, but the process's.
+        KeyboardInterrupt, MemoryError, FiberClosed, GuardException: not the workflow's end, but the process's or the task's.
         PayloadException: the input cannot be opened here; somebody else may.
     """
     try:
@@ -70,7 +70,7 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
         )
     except WorkflowCanceledException as cancel:
         return swf.cancel_workflow_execution(details=_prose(cancel.details, DATA_MAX))
-    except (KeyboardInterrupt, MemoryError, FiberClosed):
+    except (KeyboardInterrupt, MemoryError, FiberClosed, GuardException):
         raise
     except BaseException as error:
         reason = f"Caught exception while executing workflow {workflow_type!r}"

@@ -7,6 +7,7 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     ├── PyflowException                     catch this for anything below
     │   ├── DeciderException                a decision task cannot be decided; nobody's execution fails for it
     │   │   ├── NondeterminismException     the code and the recorded history disagree
+    │   │   │   └── GuardException          the code does what cannot be replayed, and the guard is strict
     │   │   ├── HistoryException            the history itself is not sound (a gap, an unknown event, ...)
     │   │   └── DeciderStuckException       workflow code blocks this process, which should be replaced
     │   ├── WorkflowFailedException         raised by authors: fail this execution, with a reason and details
@@ -28,10 +29,13 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     └── WorkflowBlockedException            a name of pyflow 2.0.0; never raised
 """
 
+from collections.abc import Sequence
+
 __all__ = [
     "ActivityCanceledException",
     "DeciderException",
     "DeciderStuckException",
+    "GuardException",
     "HistoryException",
     "InvocationCanceledException",
     "InvocationException",
@@ -98,6 +102,28 @@ class NondeterminismException(DeciderException):
             f"the code asks for {found or 'nothing that fits'}{place}. Deploy the code that made this history, "
             f"or register the changed workflow under a new version."
         )
+
+
+class GuardException(NondeterminismException):
+    """
+    Workflow code does what does not belong in a workflow, and the guard for determinism is strict.
+
+    Raised at the line that does it, and then by ``Decider.process_decision_task``, also if the code catches it: the run is
+    parked, and nothing of it is sent. Raised by registration for what the code was seen to do without running it.
+
+    Args:
+        findings: each as ``(what, where, remedy)``; where is ``file:line in function``.
+
+    Attributes:
+        what, where, remedy: of the first.
+    """
+
+    def __init__(self, findings: Sequence[tuple[str, str, str]]) -> None:
+        self.findings = tuple(findings)
+        self.what, where, self.remedy = self.findings[0]
+        super().__init__(None, self.what, where=where)
+        lines = [f"{where}: {what} does not belong in a workflow; {remedy}" for what, where, remedy in findings]
+        self.args = ("\n".join(lines),)
 
 
 class HistoryException(DeciderException):

@@ -192,7 +192,7 @@ class Language:
             With a timeout and if it must wait: a timer, id ``timeoutN`` in call order.
         """
         self._run.enter()
-        if self._run.outside(predicate):
+        if self._run.holds(predicate):
             return
         timer = None if timeout is None else self._run.start_timeout(timeout)
         wait = Wait()
@@ -204,7 +204,7 @@ class Language:
         finally:
             if timer is not None and not timer.done:
                 self._run.cancel_timer(timer)
-        if timer is not None and timer.done and not self._run.outside(predicate):
+        if timer is not None and timer.done and not self._run.holds(predicate):
             raise WaitTimedOutException(f"the predicate did not hold within {timeout} seconds")
 
     def _park(self, wait: Wait, timer: Any) -> None:

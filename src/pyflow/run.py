@@ -13,8 +13,9 @@ from ._fiber import FiberClosed
 from .blocked import blocked
 from .closing import closing_decision
 from .converter import JSON, DataConverter
-from .exceptions import PyflowException, WorkflowCanceledException
+from .exceptions import GuardException, PyflowException, WorkflowCanceledException
 from .failures import format_traceback
+from .guard import Mode, look_at_blocks
 from .logs import Logs
 from .replay.drift import Drift
 from .replay.invocations import Invocation, format_place
@@ -47,6 +48,7 @@ class Run:
         legacy_child_ids: name children as 2.0.0 did, ``child_workflowN`` alone, which collides between runs.
         logs: when log lines of the code are heard.
         converter: what values become on their way.
+        guard: what is done about code that cannot be replayed.
 
     Attributes:
         runtime: the run as its code sees it.
@@ -62,19 +64,25 @@ class Run:
         legacy_child_ids: bool = False,
         logs: Logs = "live",
         converter: DataConverter = JSON,
+        guard: Mode = "off",
     ) -> None:
         self.workflow_class = workflow_class
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.workflow: Workflow | None = None
         self.runtime = Runtime(
-            workflow_class, workflow_id, run_id, legacy_child_ids=legacy_child_ids, converter=converter, logs=logs
+            workflow_class,
+            workflow_id,
+            run_id,
+            legacy_child_ids=legacy_child_ids,
+            converter=converter,
+            logs=logs,
+            guard=guard,
         )
         self._converter = converter
         self._replayer = self.runtime.replayer
         self._strands = self.runtime.strands
         self._handlers = handlers_of(workflow_class)
-        self._fault: BaseException | None = None
         self._cancel_noted = False
         self._warned = False
 
@@ -126,6 +134,7 @@ class Run:
         Raises:
             HistoryException: the history is not sound.
             NondeterminismException: code and history do not fit.
+            GuardException: the code does what cannot be replayed, and the guard is strict.
             DeciderException: the run follows rules that this pyflow does not know.
             PyflowException: SWF refuses to close the run for a reason that no repetition can mend.
         """
@@ -136,11 +145,13 @@ class Run:
         try:
             while replayer.has_more:
                 self._apply()
-                if self._fault is not None:
-                    raise self._fault
+                if self.runtime.fault is not None:
+                    raise self.runtime.fault
         finally:
             strands.read_on = None
             replayer.forget()
+        if self.runtime.guard is not None:
+            look_at_blocks(self.runtime.guard, strands)
         if drifted == 0 and self.drifts:
             self._log_drift(self.drifts[0])
         if self.last_event_id >= HISTORY_WARNING and not self._warned:
@@ -198,7 +209,7 @@ class Run:
         try:
             return self._replayer.has_whole_batch and self._take()
         except BaseException as error:
-            self._fault = error
+            self.runtime.give_up(error)
             return False
 
     def _apply(self) -> None:
@@ -251,7 +262,7 @@ class Run:
         def handle() -> None:
             try:
                 call_handler(handler, self.workflow, value, self._converter)
-            except (KeyboardInterrupt, MemoryError, FiberClosed):
+            except (KeyboardInterrupt, MemoryError, FiberClosed, GuardException):
                 raise
             except WorkflowCanceledException:
                 pass

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from ._fiber import caller, current, getcurrent
+from ._fiber import caller, current, getcurrent, in_fiber
 from .chance import Chance
 from .converter import DataConverter, duration
 from .exceptions import NotInWorkflowException, WorkflowCanceledException
 from .future import Future, InvocationFuture, Wait
+from .guard import Guard, Mode
 from .logs import Logs
 from .replay.ahead import Recorded
 from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation
@@ -44,6 +45,7 @@ class Runtime:
         legacy_child_ids: name children as 2.0.0 did, ``child_workflowN`` alone, which collides between runs.
         logs: when log lines of the code are heard.
         converter: what values become on their way.
+        guard: what is done about code that cannot be replayed.
 
     Attributes:
         replayer, strands: what history holds against what code asked for; the fibers.
@@ -52,6 +54,8 @@ class Runtime:
         settled_count: how many futures have settled so far.
         is_replaying: code runs over a batch that an earlier decision task has completed.
         is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
+        fault: why this decision task cannot be answered; None: it can, as far as is known.
+        guard: watches the code; None: nobody does.
         is_free: what is called may do what the code itself may not: a recorded value is made, or a log line handled.
         returned: ``run`` has returned or raised; no code runs any more.
         status: what the author says of the run.
@@ -67,6 +71,7 @@ class Runtime:
         legacy_child_ids: bool,
         converter: DataConverter,
         logs: Logs,
+        guard: Mode,
     ) -> None:
         self.workflow_class = workflow_class
         self.workflow_id = workflow_id
@@ -76,6 +81,7 @@ class Runtime:
         self.settled_count = 0
         self.is_replaying = False
         self.is_unlike_2_0_0 = False
+        self.fault: BaseException | None = None
         self.is_free = False
         self.logs = logs
         self.returned = False
@@ -88,6 +94,7 @@ class Runtime:
         self.park_to_look = self.strands.park_to_look
         self._legacy_child_ids = legacy_child_ids
         self._patches: dict[str, bool] = {}
+        self.guard = None if guard == "off" else Guard(guard, self)
 
     # -- what it knows -------------------------------------------------------------------------------------------------
 
@@ -114,6 +121,17 @@ class Runtime:
     def is_of_2_0_0(self) -> bool:
         """Whether code runs over a batch that pyflow 2.0.0 has decided."""
         return self.replayer.ahead.is_of_2_0_0(self.replayer.started_event_id)
+
+    @property
+    def begun_by_2_0_0(self) -> bool:
+        """Whether 2.0.0 has decided the run's first task."""
+        return self.replayer.ahead.begun_by_2_0_0
+
+    @property
+    def stream(self) -> str:
+        """Name the fiber whose code is running, or the predicates, which are tried in none."""
+        strand = self.strands.current
+        return "predicates" if strand is None else str(strand.number)
 
     @property
     def now(self) -> int:
@@ -282,11 +300,24 @@ class Runtime:
         finally:
             self.is_free = was_free
 
+    def give_up(self, error: BaseException) -> None:
+        """Let nothing of this decision task be answered; the loop raises the error once no code is running any more."""
+        self.fault = self.fault or error
+        self.strands.read_on = None
+
     def park_until(self, wait: Wait, predicate: Callable[[], bool]) -> None:
         """Suspend the calling fiber until a predicate holds, or the wait is woken; raises what the predicate raised."""
-        self.strands.park_until(wait, predicate)
+        self.strands.park_until(wait, self._guarded(predicate))
         if wait.error is not None:
             raise wait.error
+
+    def holds(self, predicate: Callable[[], bool]) -> bool:
+        """Try a predicate from within the code that is going to wait for it."""
+        return self.outside(self._guarded(predicate))
+
+    def _guarded(self, predicate: Callable[[], bool]) -> Callable[[], bool]:
+        """Return a predicate that is watched wherever it is tried: a guard knows code by its fiber."""
+        return predicate if self.guard is None else partial(in_fiber, predicate, self)
 
     def patched(self, patch_id: str, *, deprecated: bool = False) -> bool:
         """Tell whether this run takes the way of a patch, and record that it does; see ``self.swf.patched``."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ._fiber import FiberClosed
-from .exceptions import WorkflowCanceledException
+from .exceptions import GuardException, WorkflowCanceledException
 from .future import Future, Host
 from .replay.invocations import Failure
 from .replay.tables import State
@@ -35,7 +35,7 @@ class SpawnedFuture(Future[T]):
             if self.scope.canceled:
                 raise ScopeCanceledException(self.scope)  # noqa: TRY301 - it is over before it has begun
             value = function(*args, **kwargs)
-        except (KeyboardInterrupt, MemoryError, FiberClosed):
+        except (KeyboardInterrupt, MemoryError, FiberClosed, GuardException):
             raise
         except WorkflowCanceledException as error:
             self._end(State.CANCELED, Failure("canceled", str(error)))

@@ -13,6 +13,7 @@ import click
 from pyflow.activities import Activity
 from pyflow.converter import DataConverter
 from pyflow.exceptions import PyflowException, ServiceFault
+from pyflow.guard import Mode
 from pyflow.interceptors import intercept
 from pyflow.swf.client import Client, create_client, is_local
 from pyflow.worker.activities import ActivityWorker
@@ -40,6 +41,13 @@ STOPPING_S: Final = 15.0
 @click.option("--endpoint-url", metavar="URL", help="A local service; left out: what boto3 is configured for, AWS.")
 @click.option("--identity", help="Recorded with each task that it takes.  [default: host:pid]")
 @click.option("--converter", metavar="FILE.py:NAME", help="A pyflow.DataConverter.  [default: plain JSON]")
+@click.option(
+    "--guard",
+    type=click.Choice(["off", "warn", "strict"]),
+    default="warn",
+    show_default=True,
+    help="What is done about workflow code that cannot be replayed.",
+)
 @click.option("--only", type=click.Choice(["deciders", "activities"]), help="Leave the other kind to another worker.")
 @click.option(
     "--processes",
@@ -92,6 +100,7 @@ def worker(
     log_format: LogFormat,
     log_replays: bool,
     converter: str | None,
+    guard: Mode,
     otlp: bool,
     interceptors: tuple[str, ...],
     tie: int | None,
@@ -133,6 +142,7 @@ def worker(
             values,
             log_replays=log_replays,
             grace_s=grace,
+            guard=guard,
         )
         register(parts, domain, client)
     except ServiceFault as fault:
@@ -189,10 +199,20 @@ def _parts(
     *,
     log_replays: bool,
     grace_s: float,
+    guard: Mode,
 ) -> list[Part]:
     parts = []
     if workflows:
-        decider = Decider(workflows, domain, task_list, identity, client, log_replays=log_replays, converter=converter)
+        decider = Decider(
+            workflows,
+            domain,
+            task_list,
+            identity,
+            client,
+            log_replays=log_replays,
+            converter=converter,
+            guard=guard,
+        )
         parts.append(
             Part(
                 "decider",

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pyflow.converter import JSON, DataConverter, cut
 from pyflow.exceptions import NondeterminismException
+from pyflow.guard import Mode, install
 from pyflow.replay.drift import Drift
 from pyflow.run import Run
 from pyflow.swf.events import attributes_of
@@ -50,6 +51,7 @@ def check(
     converter: DataConverter = JSON,
     drift: bool = True,
     batches_max: int = BATCHES_MAX,
+    guard: Mode = "warn",
 ) -> None:
     """
     Replay a recorded history: a run that is kept from task to task, a cold one from each prefix, and the tail.
@@ -66,6 +68,7 @@ def check(
         drift: raise for inputs and durations that differ, too.
         batches_max: how many batches all cold runs together may replay. A history of up to 200 decision tasks is replayed from
             each prefix; of a longer one prefixes are left out, evenly, so that the cost grows with its length, not its square.
+        guard: that of the deciders which made the history: a strict one gives values that replay.
 
     Raises:
         NondeterminismException: the code does not fit, or does not do the same twice. A note says where the code stood that
@@ -73,8 +76,9 @@ def check(
         DriftException: it fits, but an input or a duration differs.
         HistoryException: the history is not sound.
     """
+    install(guard)
     try:
-        run = partial(_run, workflow_class, workflow_id, run_id, events, converter)
+        run = partial(_run, workflow_class, workflow_id, run_id, events, converter, guard)
         _check(run, events, batches_max, drift=drift)
     except NondeterminismException as error:
         recorded_at = _recorded_at(events, error.event_id)
@@ -115,9 +119,14 @@ def _recorded_at(events: Sequence[Event], event_id: int | None) -> str | None:
 
 
 def _run(
-    workflow_class: type[Workflow], workflow_id: str, run_id: str, events: Sequence[Event], converter: DataConverter
+    workflow_class: type[Workflow],
+    workflow_id: str,
+    run_id: str,
+    events: Sequence[Event],
+    converter: DataConverter,
+    guard: Mode,
 ) -> Run:
-    run = Run(workflow_class, workflow_id, run_id, logs="never", converter=converter)
+    run = Run(workflow_class, workflow_id, run_id, logs="never", converter=converter, guard=guard)
     run.read_ahead(events)
     return run
 

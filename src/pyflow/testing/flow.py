@@ -17,6 +17,7 @@ from pyflow.activities import Activity
 from pyflow.converter import JSON, DataConverter
 from pyflow.exceptions import HistoryException, PyflowException, ServiceFault
 from pyflow.executions import start_workflow
+from pyflow.guard import Mode
 from pyflow.handles import WorkflowHandle
 from pyflow.history.check import check
 from pyflow.local import LocalSWF, Pending, VirtualClock
@@ -92,12 +93,14 @@ class Flow:
             once, and may end in any order; where time may pass, that is among the things. None: decisions first, then
             activities, then Lambda functions, each in the order in which they came, and time when nothing else is left.
         spin_s: seconds of processor time that workflow code may take at one go.
+        guard: what is done about code that cannot be replayed, as in ``Decider``; take what is taken in production.
 
     Attributes:
         client: an SWF client on the test's own service, with boto3's methods.
         domain, task_list: where everything happens.
         world: where executions live.
         replay: whether every history is replayed at the end; may be set.
+        guard: what is done about code that cannot be replayed; set another one before anything is started.
         converter: what values become on their way; set another one before anything is started.
         task_lists: the lists that are served: its own, and those that types name as theirs. More may be added, of which only
             calls speak (``resize.options(task_list="gpu")``); what waits in others waits for nobody.
@@ -112,6 +115,7 @@ class Flow:
         replay: bool = True,
         choose: Callable[[list[Move]], Move] | None = None,
         spin_s: float = watch.SPIN_S,
+        guard: Mode = "warn",
     ) -> None:
         self.world: World = LocalWorld() if world is None else world
         self.client = self.world.client
@@ -119,6 +123,7 @@ class Flow:
         self.replay = replay
         self.choose = choose
         self.spin_s = spin_s
+        self.guard: Mode = guard
         self._served = Served(self.world)
         self.task_lists = {TASK_LIST}
         self._converter = JSON
@@ -341,7 +346,7 @@ class Flow:
         """
         for workflow, workflow_id, run_id, events in self.recorded():
             if workflow is not None and self._checked.get(run_id) != len(events):
-                check(workflow, workflow_id, run_id, events, converter=self.converter)
+                check(workflow, workflow_id, run_id, events, converter=self.converter, guard=self.guard)
                 self._checked[run_id] = len(events)
 
     def recorded(self) -> Iterator[tuple[type[Workflow] | None, str, str, list[dict[str, Any]]]]:
@@ -600,7 +605,13 @@ class Flow:
             self._decider.forget()
         served.resolve()
         decider = Decider(
-            served.workflows.values(), self.domain, TASK_LIST, "flow", client=self.client, converter=self.converter
+            served.workflows.values(),
+            self.domain,
+            TASK_LIST,
+            "flow",
+            client=self.client,
+            converter=self.converter,
+            guard=self.guard,
         )
         worker = ActivityWorker(
             served.activities.values(), self.domain, TASK_LIST, "flow", client=self.client, converter=self.converter

@@ -50,6 +50,7 @@ class HistoryItem(pytest.Item):
                 history.run_id or NO_RUN_ID,
                 history.events,
                 drift=not history.scrubbed,
+                guard=self.config.getini("pyflow_guard"),
             )
         except DeciderException as error:
             if history.run_id is None:

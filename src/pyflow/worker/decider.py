@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterable
 from typing import Any, Final
 
+from pyflow import guard as guards
 from pyflow import logs
 from pyflow.converter import JSON, DataConverter
 from pyflow.exceptions import PyflowException
@@ -60,6 +61,9 @@ class Decider:
         legacy_child_ids: name children as 2.0.0 did, which collides between runs.
         log_replays: let the code's log lines be heard also while it replays what an earlier task has completed.
         converter: what values become on their way; give the activity workers and the starters the same.
+        guard: what is done about code that cannot be replayed (the time, chance, files, the network, ...): ``"off"``: nothing;
+            ``"warn"``: a line in the log, once for each place; ``"strict"``: values that replay, and a GuardException where
+            there are none. See docs/determinism.md.
 
     Raises:
         PyflowException: two classes have the same NAME and VERSION, or one lacks them.
@@ -84,8 +88,10 @@ class Decider:
         legacy_child_ids: bool = False,
         log_replays: bool = False,
         converter: DataConverter = JSON,
+        guard: guards.Mode = "warn",
     ) -> None:
         logs.install()
+        guards.install(guard)
         if on_undecidable not in POLICIES:
             raise ValueError(f"on_undecidable is one of {', '.join(map(repr, POLICIES))}, not {on_undecidable!r}")
         if threads < 1 or pollers < 1 or affinity < 0 or (watchdog_s is not None and watchdog_s <= 0):
@@ -100,6 +106,7 @@ class Decider:
         self._legacy_child_ids = legacy_child_ids
         self._logs: logs.Logs = "always" if log_replays else "live"
         self._converter = converter
+        self._guard: guards.Mode = guard
         self._runs_kept = runs_kept
         self._bytes_kept = bytes_kept
         self._threads = threads
@@ -125,9 +132,11 @@ class Decider:
         Register the workflow types that the domain does not have yet, and log what those that it has have otherwise.
 
         Raises:
+            GuardException: the guard is strict, and code of a class cannot be replayed.
             PyflowException: a class asks for an option that RegisterWorkflowType does not have.
             ServiceFault: the service refused.
         """
+        guards.inspect(self._classes.values(), self._guard)
         wanted = {type_: _registration(each, self._task_list) for type_, each in self._classes.items()}
         register_types(self._client, WORKFLOW_TYPES, self._domain, wanted, self._stopping)
 
@@ -143,6 +152,7 @@ class Decider:
 
         Raises:
             NondeterminismException: the code does not fit the history.
+            GuardException: the code does what cannot be replayed, and the guard is strict.
             HistoryException: the history is not sound.
             PayloadException: something in history cannot be opened; PayloadStoreException: the store does not answer.
             DeciderException: no class here has the task's workflow type, or the run follows rules of another pyflow.
@@ -236,6 +246,7 @@ class Decider:
             runs,
             legacy_child_ids=self._legacy_child_ids,
             logs=self._logs,
+            guard=self._guard,
             converter=self._converter,
         )
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from pyflow.converter import DataConverter
 from pyflow.exceptions import DeciderException, HistoryException, PyflowException
+from pyflow.guard import Mode
 from pyflow.logs import Logs
 from pyflow.run import Run
 from pyflow.swf.decisions import Decision
@@ -55,6 +56,7 @@ class TaskDecider:
         runs: where live runs are kept; its own.
         legacy_child_ids, converter: see ``Decider``.
         logs: when the log lines of code are heard.
+        guard: what is done about code that cannot be replayed.
 
     Attributes:
         at_work: the run whose code may be running just now; another thread may look.
@@ -67,6 +69,7 @@ class TaskDecider:
         *,
         legacy_child_ids: bool,
         logs: Logs,
+        guard: Mode,
         converter: DataConverter,
     ) -> None:
         self._classes = classes
@@ -74,6 +77,7 @@ class TaskDecider:
         self._runs.close_run = self._close
         self._legacy_child_ids = legacy_child_ids
         self._logs = logs
+        self._guard: Mode = guard
         self._converter = converter
         self.at_work: Run | None = None
 
@@ -150,6 +154,7 @@ class TaskDecider:
             execution["runId"],
             legacy_child_ids=self._legacy_child_ids,
             logs=self._logs,
+            guard=self._guard,
             converter=self._converter,
         )
         self._advance(run, task)
