@@ -36,6 +36,8 @@ class Long(pyflow.Workflow):
 def one_test():
     with Flow() as flow:
         assert flow.run(Months, 1) == 4
+        flow.start(Months, 1)  # and one is left where it waits
+        flow.run_until_blocked()
 
 
 def objects():
