@@ -97,6 +97,7 @@ def _made(config: pytest.Config, **options: Any) -> "Iterator[Flow]":
     if spin_s:
         defaults["spin_s"] = float(spin_s)
     flow = Flow(**{**defaults, **options})
+    flow.folder = config.rootpath / ".pyflow"
     try:
         yield flow
     finally:

@@ -32,6 +32,7 @@ class History:
         domain, workflow_id, run_id: of the execution; None where the file does not say. Children's ids and random draws
             are made from the run id: without it they cannot be replayed.
         scrubbed: its payloads are placeholders; see ``pyflow.history.scrub``.
+        schedule: the choices by which an exploration came to it, in words; None for any other history.
     """
 
     events: list[Event]
@@ -40,6 +41,7 @@ class History:
     workflow_id: str | None = None
     run_id: str | None = None
     scrubbed: bool = False
+    schedule: list[str] | None = None
 
 
 def load(path: str | Path) -> History:
@@ -103,6 +105,7 @@ def dump(history: History) -> str:
         "runId": history.run_id,
         "workflowType": history.workflow_type,
         "scrubbed": history.scrubbed or None,
+        "schedule": history.schedule,
     }
     members = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items() if value is not None]
     events = ",\n".join(json.dumps({**event, "eventTimestamp": _seconds(event)}) for event in history.events)
@@ -123,7 +126,10 @@ def _history(content: Any) -> History:
     if not isinstance(workflow_type, dict) or not {"name", "version"} <= set(workflow_type):
         raise ValueError(f"its workflowType is {workflow_type!r}, not an object of name and version")
     domain, workflow_id, run_id = (_text(content, name) for name in ("domain", "workflowId", "runId"))
-    return History(events, workflow_type, domain, workflow_id, run_id, content.get("scrubbed") is True)
+    schedule = content.get("schedule")
+    if schedule is not None and not (isinstance(schedule, list) and all(isinstance(step, str) for step in schedule)):
+        raise ValueError(f"its schedule is {schedule!r}, not a list of texts")
+    return History(events, workflow_type, domain, workflow_id, run_id, content.get("scrubbed") is True, schedule)
 
 
 def _event(event: Any, number: int) -> Event:

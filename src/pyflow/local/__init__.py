@@ -24,6 +24,7 @@ from .ids import Ids
 from .inprocess import make_client
 from .mishaps import Plan
 from .pending import Pending, pending_in
+from .positions import Position, Positions
 from .remote_lambdas import RemoteFunctions
 from .service import Service
 from .store import Store
@@ -32,7 +33,7 @@ from .throttles import Throttles
 if TYPE_CHECKING:
     from .server import Server
 
-__all__ = ["Clock", "DirectClient", "LocalSWF", "Pending", "SystemClock", "VirtualClock"]
+__all__ = ["Clock", "DirectClient", "LocalSWF", "Pending", "Position", "SystemClock", "VirtualClock"]
 
 
 class LocalSWF:
@@ -51,6 +52,7 @@ class LocalSWF:
         aws_throttles: refuse requests and decisions beyond the rates that AWS grants an account.
         lambda_endpoint_url: where Lambda functions run that are not registered here: AWS Lambda, SAM, LocalStack.
         lambda_threads: run Lambda functions in threads, as soon as they are asked for; else ``run_lambda`` runs them.
+        thread: have a thread of its own; without, each call is carried out in the thread that makes it. For tests.
 
     Raises:
         PyflowException: the file is another program's, damaged, of a newer pyflow, or in use; the text says which.
@@ -69,23 +71,28 @@ class LocalSWF:
         aws_throttles: bool = False,
         lambda_endpoint_url: str | None = None,
         lambda_threads: bool = True,
+        thread: bool = True,
     ) -> None:
         self.path = os.fspath(path)
         # Two names of one file are one file.
         self._owner = None if self.path == ":memory:" else files.OwnerLock(Path(self.path).resolve())
         self._servers: list[Server] = []
+        self._positions = Positions()
+        self._clock = clock or SystemClock()
         try:
             connection = files.connect(self.path, fast=fast)
             try:
                 store = Store(connection)
-                engine = Engine(store, Ids(seed, store.last_run()), _beginning(clock or SystemClock(), store))
+                engine = Engine(store, Ids(seed, store.last_run()), _beginning(self._clock, store))
             except Exception as error:
                 connection.close()
                 raise PyflowException(f"{self.path} does not hold what it should: {error!r}") from error
             engine.require_lambda_role = require_lambda_role
             engine.throttles = Throttles(engine.clock) if aws_throttles else None
             elsewhere = RemoteFunctions(lambda_endpoint_url) if lambda_endpoint_url else None
-            self._service = Service(engine, lambdas or {}, poll_wait_s, elsewhere, lambda_threads=lambda_threads)
+            self._service = Service(
+                engine, lambdas or {}, poll_wait_s, elsewhere, lambda_threads=lambda_threads, thread=thread
+            )
         except BaseException:
             self._release()
             raise
@@ -118,15 +125,32 @@ class LocalSWF:
         """
         self._service.engine.refuse_decision = plan or (lambda kind, attributes: None)
 
-    def run_lambda(self) -> bool:
-        """Run the next Lambda function that waits, in the caller's thread; tell whether there was one."""
-        return self._service.lambdas.run_next()
+    def run_lambda(self, number: int = 0) -> bool:
+        """Run a Lambda function that waits, the next or that of a number, in the caller's thread; tell whether there was one."""
+        return self._service.lambdas.run_next(number)
 
     def pending(self, domain: str) -> Pending:
         """Tell what waits in a domain for workers, and when the next timer or timeout is due."""
         service = self._service
         pending: Pending = service.run(lambda _: pending_in(service.engine, domain, service.lambdas.waiting), "")
         return pending
+
+    def position(self) -> Position:
+        """Tell where all executions stand, so that one can see whether two services stand at the same."""
+        service = self._service
+        position: Position = service.run(lambda _: self._positions.now(service.engine, service.lambdas.names), "")
+        return position
+
+    def forget_executions(self) -> None:
+        """
+        Forget every execution, as if there had never been one; domains, types and functions stay.
+
+        A seed gives the same run ids again, and a virtual clock goes back to its first moment: the same calls bring the same.
+        """
+        if isinstance(self._clock, VirtualClock):
+            self._clock.start_over()
+        self._service.forget_executions()
+        self._positions = Positions()
 
     def client(self) -> Any:
         """Return a boto3 SWF client whose requests are answered in this process."""

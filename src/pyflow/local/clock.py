@@ -74,7 +74,7 @@ class VirtualClock:
     """
 
     def __init__(self, start_s: float = 1_500_000_000.0, *, skip: bool = False) -> None:
-        self._now_ms = round(start_s * 1000)
+        self._now_ms = self._start_ms = round(start_s * 1000)
         self.skips = skip
         self._holds = 0
         self._wakes: list[Callable[[], None]] = []
@@ -100,6 +100,10 @@ class VirtualClock:
         with self._lock:
             self._now_ms += round(seconds * 1000)
         self._wake()
+
+    def start_over(self) -> None:
+        """Be at the first moment again, for a service that remembers nothing."""
+        self._now_ms = self._start_ms
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -89,6 +89,19 @@ class Engine:
             if (oldest := self.store.oldest_close(domain.name)) is not None
         }
 
+    def forget_executions(self) -> None:
+        """Forget every execution, as if there had never been one."""
+        self.store.forget_executions()
+        self.ids.start_over()
+        self._holders.clear()
+        self._broken.clear()
+        self.read_state()
+
+    @property
+    def runs(self) -> range:
+        """The numbers of all runs that there ever were."""
+        return range(1, self._last_run + 1)
+
     # -- executions
 
     def find(self, run: int) -> Execution | None:

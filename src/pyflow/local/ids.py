@@ -16,9 +16,15 @@ class Ids:
 
     def __init__(self, seed: int | None = None, runs: int = 0) -> None:
         # Streams of their own: how often a client asks must not change the next run's id, nor may a run's id be the secret.
+        self._seed = seed
         self._runs = _source(seed, f"runs after {runs}")
         self._secrets = _source(seed, "secrets")
         self._requests = _source(seed, "requests")
+
+    def start_over(self) -> None:
+        """Draw the same run ids and request ids again, if a seed fixes them: none of those drawn before is known any more."""
+        self._runs = _source(self._seed, "runs after 0")
+        self._requests = _source(self._seed, "requests")
 
     def run_id(self) -> str:
         """Return a run id in AWS's form: 46 characters of the base64 alphabet, which may hold ``/``, ``+`` and ``=``."""

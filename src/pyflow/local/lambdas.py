@@ -121,12 +121,23 @@ class Lambdas:
         """How many wait to be run."""
         return len(self._waiting)
 
-    def run_next(self) -> bool:
-        """Run the next invocation that waits right here, in the caller's thread; tell whether there was one."""
+    @property
+    def names(self) -> list[str]:
+        """The functions of those that wait to be run, in their order."""
+        return [invocation.name for invocation in self._waiting]
+
+    def forget(self) -> None:
+        """Run none of those that wait."""
         with self._lock:
-            if not self._waiting:
+            self._waiting.clear()
+
+    def run_next(self, number: int = 0) -> bool:
+        """Run an invocation that waits, the first or that of a number, in the caller's thread; tell whether there was one."""
+        with self._lock:
+            if number >= len(self._waiting):
                 return False
-            invocation = self._waiting.popleft()
+            invocation = self._waiting[number]
+            self._waiting.remove(invocation)
             self._running.add(invocation)
         self._run(invocation)
         return True

@@ -61,6 +61,8 @@ class Service:
         poll_wait_s: how long a poll waits for a task, in real time.
         elsewhere: runs the functions that are not among them.
         lambda_threads: run functions in threads as soon as they are asked for; else ``lambdas.run_next`` runs them.
+        thread: have a thread of its own. Without one, each call is carried out by the thread that makes it: faster where that is
+            one thread, and time brings what it brings at the next call.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Service:
         elsewhere: Callable[[Invocation], Outcome] | None = None,
         *,
         lambda_threads: bool = True,
+        thread: bool = True,
     ) -> None:
         self.engine = engine
         self.ids = engine.ids
@@ -92,8 +95,9 @@ class Service:
         engine.resume_lambdas(self._clock.now_ms())
         engine.store.commit()
         self._clock.on_change(lambda: self._inbox.put(None))
-        self._thread = threading.Thread(target=self._loop, name="pyflow-local-service", daemon=True)
-        self._thread.start()
+        self._thread = threading.Thread(target=self._loop, name="pyflow-local-service", daemon=True) if thread else None
+        if self._thread is not None:
+            self._thread.start()
         self._hand_out_lambdas()
         _services.add(self)
 
@@ -110,6 +114,8 @@ class Service:
             if self._closing:
                 raise PyflowException(self._closing)
             self._inbox.put(call)
+            if self._thread is None:
+                self._turn()
 
     def ask(self, action: str, request: dict[str, Any], region: str) -> Any:
         """
@@ -219,8 +225,16 @@ class Service:
             self._closing = "this LocalSWF is closed"
             self._inbox.put(None)
         self.lambdas.close()
-        self._thread.join()
+        if self._thread is None:
+            self._turn()
+        else:
+            self._thread.join()
         self._store.close()
+
+    def forget_executions(self) -> None:
+        """Begin again, with the domains and types that are there."""
+        self.lambdas.forget()
+        self.run(lambda _: self.engine.forget_executions(), "")
 
     def leave_to_parent(self) -> None:
         """
@@ -237,8 +251,15 @@ class Service:
         with self._gate:
             if not self._closing:
                 self._inbox.put(Call(lambda _: what(), ""))
+                if self._thread is None:
+                    self._turn()
 
     # -- the loop
+
+    def _turn(self) -> None:
+        """Carry out what is in the inbox, where there is no thread that does."""
+        self._run_group([call for call in self._inbox_now() if call is not None])
+        self._expire_polls()
 
     def _loop(self) -> None:
         while True:

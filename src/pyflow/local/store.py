@@ -83,6 +83,14 @@ class Store:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
+    def forget_executions(self) -> None:
+        """Forget all executions, with all that is open in them."""
+        self.flush()
+        self.begin()
+        for table in ("executions", "events", *ITEMS):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+        self._connection.execute("DELETE FROM service WHERE key = 'last_run'")
+
     def close(self) -> None:
         """Close the database."""
         self._connection.close()

@@ -2,18 +2,27 @@
 
 from .environment import ActivityEnvironment
 from .execution import Execution, StuckException
+from .explore import Exploration, ScheduleFailedException, SignalLostException
 from .fakes import TIMES_OUT, Call, Fake, ScriptEndedException
 from .flow import Flow, Move, SpinningException
+from .schedules import WrongScheduleException
+from .stage import raises, returns
 
 __all__ = [
     "TIMES_OUT",
     "ActivityEnvironment",
     "Call",
     "Execution",
+    "Exploration",
     "Fake",
     "Flow",
     "Move",
+    "ScheduleFailedException",
     "ScriptEndedException",
+    "SignalLostException",
     "SpinningException",
     "StuckException",
+    "WrongScheduleException",
+    "raises",
+    "returns",
 ]

@@ -40,6 +40,7 @@ class Execution(ExecutionHandle):
     One execution under test: signal it, cancel it, ask for its result.
 
     ``run_id`` is that of the run it is in: it changes as the execution continues as new and ``result`` follows.
+    ``may_time_out`` is whether its own timeout was asked for, so that time may pass to it.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Execution(ExecutionHandle):
         self.workflow = workflow
         self.first_run_id = run_id
         self._flow = flow
-        self._may_time_out = may_time_out
+        self.may_time_out = may_time_out
 
     @property
     def title(self) -> str:
@@ -91,14 +92,18 @@ class Execution(ExecutionHandle):
         """
         self._flow.settle()
         while (closed := self._end()) is None:
-            if not self._flow.skip(to_ends=self._may_time_out) and self._end() is None:
-                raise StuckException(self.title, story.stacks(self), self._reasons())
+            if not self._flow.skip(to_ends=self.may_time_out) and self._end() is None:
+                raise self.stuck()
         try:
             return outcome_of(closed, self.converter, self.returns)
         except PyflowException as error:
             for hint in story.hints(self._events()):
                 error.add_note(hint)
             raise
+
+    def stuck(self) -> StuckException:
+        """Return the exception that says that nothing can ever happen to it any more, and why that may be."""
+        return StuckException(self.title, story.stacks(self), self._reasons())
 
     def _end(self) -> dict[str, Any] | None:
         while True:

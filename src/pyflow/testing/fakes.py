@@ -144,6 +144,15 @@ class Fake:
         bound.apply_defaults()
         return bound.arguments
 
+    def start_over(self, now_s: Callable[[], float]) -> None:
+        """Be as if it had never been called, in a world of another time."""
+        self.calls.clear()
+        self.lets_time_out = False
+        self.script_ended = None
+        self._made.clear()
+        self._outcomes.start_over()
+        self._now_s = now_s
+
     # -- for a child, whose code is replayed
 
     def take_once(self, input: Any, workflow_id: str) -> int:
@@ -184,16 +193,22 @@ class Outcomes:
         if raises is not None and not _is_exception(raises):
             raise TypeError(f"raises takes an exception or its class, not {raises!r}")
         self.function: Callable[..., Any] | None = None
+        self._whole_script: list[Any] | None = None
         self._script: Iterator[Any] | None = None
         self._length: int | None = None
         self._always = TIMES_OUT if times_out else returns if raises is None else raises
         if callable(side_effect):
             self.function = side_effect
         elif isinstance(side_effect, Iterable) and not isinstance(side_effect, (str, bytes, dict)):
-            script = list(side_effect)
-            self._script, self._length = iter(script), len(script)
+            self._whole_script = list(side_effect)
+            self._length = len(self._whole_script)
+            self.start_over()
         elif side_effect is not None:
             raise TypeError(f"side_effect takes a function or a list of outcomes, not {side_effect!r}")
+
+    def start_over(self) -> None:
+        """Begin a list of outcomes again."""
+        self._script = None if self._whole_script is None else iter(self._whole_script)
 
     def next(self, fake: Fake, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Give the outcome of a call; raise it, if it is an exception."""

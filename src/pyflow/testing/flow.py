@@ -6,12 +6,13 @@ Nothing runs beside the test: each step polls, decides, works and answers in tur
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from pyflow.activities import Activity
 from pyflow.converter import JSON, DataConverter
@@ -33,6 +34,9 @@ from .execution import Execution
 from .fakes import Fake, Outcomes
 from .served import Served
 from .world import Function, LocalWorld, World
+
+if TYPE_CHECKING:
+    from .explore import Check, Exploration
 
 __all__ = ["Flow", "Move", "SpinningException"]
 
@@ -101,6 +105,7 @@ class Flow:
         world: where executions live.
         replay: whether every history is replayed at the end; may be set.
         guard: what is done about code that cannot be replayed; set another one before anything is started.
+        folder: where ``explore`` keeps the histories of its failures; None: nowhere.
         converter: what values become on their way; set another one before anything is started.
         task_lists: the lists that are served: its own, and those that types name as theirs. More may be added, of which only
             calls speak (``resize.options(task_list="gpu")``); what waits in others waits for nobody.
@@ -124,6 +129,7 @@ class Flow:
         self.choose = choose
         self.spin_s = spin_s
         self.guard: Mode = guard
+        self.folder: Path | None = Path(".pyflow")
         self._served = Served(self.world)
         self.task_lists = {TASK_LIST}
         self._converter = JSON
@@ -195,7 +201,7 @@ class Flow:
 
     def lambda_function(self, name: str, function: Function) -> None:
         """Let a Python function ``(event, context)`` be a Lambda function."""
-        self.world.lambda_function(name, function)
+        self._served.lambda_function(name, function)
 
     def fake(
         self,
@@ -275,6 +281,86 @@ class Flow:
             WorkflowFailedException, WorkflowCanceledException, PyflowException: it ended otherwise, or is stuck.
         """
         return self.start(workflow, input, **options).result()
+
+    def explore(
+        self,
+        workflow: type[Workflow],
+        input: Any = None,
+        *,
+        check: "Check | None" = None,
+        outcomes: Mapping[Any, Sequence[Any]] | Sequence[tuple[Any, Sequence[Any]]] = (),
+        signals: Sequence[tuple[str, Any]] = (),
+        cancel: bool = False,
+        crashes: int = 1,
+        all_signals_received: bool = False,
+        may_get_stuck: bool = False,
+        max_schedules: int = 1_000,
+        max_depth: int = 500,
+        seed: int | None = None,
+        data: Any = None,
+        schedule: Sequence[str] | str | Path | None = None,
+        setup: Callable[[], object] | None = None,
+        **options: Any,
+    ) -> "Exploration":
+        """
+        Run a workflow under the orders in which completions, signals, timers, cancels, crashes and timeouts may come.
+
+        Each run has a service of its own that begins at the same moment with the same run ids; what this flow serves and fakes is
+        there, and ``calls`` of its fakes are those of the run that is looked at. In every run: the execution never gets stuck, is
+        never undecidable, and replays from each prefix of its history.
+
+        Args:
+            workflow, input, options: as for ``start``.
+            check: called with the result, or with the exception that ``result()`` would raise, and the history; whatever it
+                raises is a failure. None: every exception but that of a cancel is one.
+            outcomes: for activities, Lambda functions and children, a list of what a call may come to, each time anew:
+                ``{charge: [returns("paid"), raises(Declined()), TIMES_OUT]}``; in pairs where a key cannot be one.
+            signals: ``(name, value)`` of signals that come, in any order and at any time.
+            cancel: somebody asks to cancel, at any time.
+            crashes: how often the decider starts again with an empty memory, or dies with a task in hand.
+            all_signals_received: a signal that no code receives is a failure.
+            may_get_stuck: an execution that waits for ever is none.
+            max_schedules: so many runs at most; ``complete`` of what is returned tells whether these were all.
+            max_depth: steps of one run at most; it is given up there.
+            seed: draw the schedules at random, the same for the same seed; None: the plain course of things first, then what
+                deviates from it at one point, at two, ...
+            data: what Hypothesis' ``st.data()`` gives: it draws one schedule, and shrinks a failure.
+            schedule: run this one alone: labels as a failure lists them, or the file it was kept in.
+            setup: called before each run: what real activities leave behind is none of the service's business.
+
+        Returns:
+            What was looked at; ``print`` tells it in a line.
+
+        Raises:
+            ScheduleFailedException: something does not hold in one of the runs. It is made as small as it goes, and its history
+                is written to ``folder``.
+            PyflowException: ``schedule`` does not fit the workflow.
+        """
+        from .explore import explore  # noqa: PLC0415 - it explores with flows of its own
+
+        self.use(workflow)
+        try:
+            return explore(
+                self,
+                workflow,
+                input,
+                check=check,
+                outcomes=outcomes,
+                signals=signals,
+                cancel=cancel,
+                crashes=crashes,
+                all_signals_received=all_signals_received,
+                may_get_stuck=may_get_stuck,
+                max_schedules=max_schedules,
+                max_depth=max_depth,
+                seed=seed,
+                data=data,
+                schedule=schedule,
+                setup=setup,
+                options=options,
+            )
+        finally:
+            self._served.start_over()
 
     def history(self, workflowId: str, runId: str) -> list[dict[str, Any]]:  # noqa: N803 - as SWF spells an execution
         """Return the events of an execution, in the API's form."""

@@ -13,7 +13,7 @@ from pyflow.workflow import Workflow
 
 from . import fakes
 from .fakes import Fake, Outcomes, Type
-from .world import World
+from .world import Function, World
 
 
 class Served:
@@ -36,8 +36,28 @@ class Served:
         self._activities: dict[Type, Activity[..., Any]] = {}
         self._stand_in_workflows: dict[Type, type[Workflow]] = {}
         self._stand_ins: dict[Type, Activity[..., Any]] = {}
+        self._functions: dict[str, Function] = {}
         self._unresolved: dict[str, Callable[[], bool]] = {}
         self._used: set[str] = set()
+
+    def on(self, world: World) -> "Served":
+        """Serve the same on another world; what is added there is not served here."""
+        other = Served(world)
+        self.resolve()
+        other.fakes = [*self.fakes]
+        other._workflows = {**self._workflows}
+        other._activities = {**self._activities}
+        other._stand_in_workflows = {**self._stand_in_workflows}
+        other._stand_ins = {**self._stand_ins}
+        other._used = {*self._used}
+        for name, function in self._functions.items():
+            other.lambda_function(name, function)
+        return other
+
+    def start_over(self) -> None:
+        """Let all fakes be as if they had never been called."""
+        for fake in self.fakes:
+            fake.start_over(self._now_s)
 
     @property
     def activities(self) -> dict[Type, Activity[..., Any]]:
@@ -74,6 +94,11 @@ class Served:
             else:
                 raise TypeError(f"use() takes workflow classes, activities and modules, not {thing!r}")
 
+    def lambda_function(self, name: str, function: Function) -> None:
+        """Let a Python function be a Lambda function."""
+        self._functions[name] = function
+        self._world.lambda_function(name, function)
+
     def deploy(self, workflow: type[Workflow]) -> None:
         """Take a class in place of the one that has its type."""
         self._use_module_of(workflow)
@@ -103,7 +128,7 @@ class Served:
             if kind is None:
                 return self._fake_by_name(thing, outcomes)
             thing = _described(thing, kind, version)
-        fake = Fake(_name_of(thing), self._signature_of(thing), outcomes, self._now_s)
+        fake = Fake(name_of(thing), self._signature_of(thing), outcomes, self._now_s)
         self._put(fake, thing)
         self.fakes.append(fake)
         return fake
@@ -132,7 +157,7 @@ class Served:
         for workflow in self._workflows.values():
             for attribute in vars(workflow).values():
                 if isinstance(attribute, (ActivityDescriptor, ChildWorkflowDescriptor, LambdaDescriptor)):
-                    known[_name_of(attribute)] = attribute
+                    known[name_of(attribute)] = attribute
         known |= {str(workflow.NAME): workflow for workflow in self._workflows.values()}
         known |= {activity.name: activity for activity in self._activities.values()}
         return known.get(name)
@@ -149,7 +174,7 @@ class Served:
     def _put(self, fake: Fake, thing: Any) -> None:
         """Let a fake answer for something."""
         if isinstance(thing, LambdaDescriptor):
-            self._world.lambda_function(thing.function_name, fakes.lambda_stand_in(fake))
+            self.lambda_function(thing.function_name, fakes.lambda_stand_in(fake))
             return
         if isinstance(thing, (Activity, ActivityDescriptor)):
             type_ = _type_of(thing)
@@ -204,7 +229,15 @@ def _held_by(module: ModuleType) -> list[Any]:
     ]
 
 
-def _name_of(thing: Any) -> str:
+def name_of(thing: Any) -> str:
+    """
+    Return the name of an activity, a workflow class, a descriptor, or of what a name is given for.
+
+    Raises:
+        TypeError: it is none of these.
+    """
+    if isinstance(thing, str):
+        return thing
     for member in ("function_name", "activity_name", "workflow_name", "NAME", "name"):
         name = getattr(thing, member, None)
         if isinstance(name, str):
@@ -216,5 +249,5 @@ def _type_of(thing: Any) -> Type:
     for member in ("activity_version", "workflow_version", "VERSION", "version"):
         version = getattr(thing, member, None)
         if isinstance(version, str):
-            return _name_of(thing), version
+            return name_of(thing), version
     raise TypeError(f"{thing!r} names no type")

@@ -52,15 +52,18 @@ class LocalWorld:
     """
     A local service that keeps nothing, and time that passes only when told to.
 
+    Args:
+        thread: let the service have a thread of its own.
+
     Attributes:
         service, clock: the service, and its time.
     """
 
     domain = DOMAIN
 
-    def __init__(self) -> None:
+    def __init__(self, *, thread: bool = True) -> None:
         self.clock = VirtualClock()
-        self.service = LocalSWF(clock=self.clock, poll_wait_s=0.0, seed=0, lambda_threads=False)
+        self.service = LocalSWF(clock=self.clock, poll_wait_s=0.0, seed=0, lambda_threads=False, thread=thread)
         self.client = self.service.direct()
         self.client.register_domain(name=DOMAIN, workflowExecutionRetentionPeriodInDays="90")
 
