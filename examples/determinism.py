@@ -50,7 +50,7 @@ class Careless(pyflow.Workflow):
 
 def demonstrate(flow: Flow) -> object:
     flow.guard = "strict"  # as the decider's: `pyflow.Decider(..., guard="strict")`
-    said = {"lottery": flow.run(Lottery, ["Ada", "Grace", "Alan"])}
+    said: dict[str, object] = {"lottery": flow.run(Lottery, ["Ada", "Grace", "Alan"])}
     for what in ("secret", "file", "sleep"):
         execution = flow.start(Careless, what)
         try:

@@ -8,21 +8,39 @@ object of them).
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import MethodType
-from typing import Any, Self, overload
+from typing import Any, Generic, Self, TypedDict, Unpack, overload
 
 from .exceptions import InvocationException
-from .future import InvocationFuture
+from .future import InvocationFuture, R
 from .payloads.hints import if_rich
 from .retry import LAMBDA_RETRY, RetryPolicy
 
 __all__ = ["ActivityDescriptor", "ChildWorkflowDescriptor", "LambdaDescriptor"]
 
 Duration = float | str | timedelta | None
-Call = Callable[..., InvocationFuture[Any]]
 
 
-class _Descriptor:
-    """On the class: the descriptor itself. On an instance: a function that invokes what it names."""
+class _OfActivity(TypedDict, total=False):
+    schedule_to_start: Duration
+    schedule_to_close: Duration
+    heartbeat: Duration
+    priority: int | None
+    retry: RetryPolicy | None
+
+
+class _OfChild(TypedDict, total=False):
+    task_start_to_close_timeout: Duration
+    tags: Sequence[str] | None
+    priority: int | None
+    retry: RetryPolicy | None
+
+
+class _Descriptor(Generic[R]):
+    """
+    On the class: the descriptor itself. On an instance: a function that invokes what it names.
+
+    Its constructors have two signatures each, because type checkers see what a result is only in a hint that is a class.
+    """
 
     _noun: str
     _hint: Any = None
@@ -30,7 +48,7 @@ class _Descriptor:
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, instance: Any, owner: type | None = None) -> Call: ...
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., InvocationFuture[R]]: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self._call, instance)
 
@@ -52,7 +70,7 @@ class _Descriptor:
         return args[0] if args else kwargs or None
 
 
-class LambdaDescriptor(_Descriptor):
+class LambdaDescriptor(_Descriptor[R]):
     """
     A Lambda function.
 
@@ -68,6 +86,19 @@ class LambdaDescriptor(_Descriptor):
 
     _noun = "a Lambda function"
 
+    @overload
+    def __init__(
+        self, function_name: str, timeout: Duration = None, *, returns: type[R], retry: RetryPolicy | None = ...
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "LambdaDescriptor[Any]",
+        function_name: str,
+        timeout: Duration = None,
+        *,
+        returns: object = None,
+        retry: RetryPolicy | None = ...,
+    ) -> None: ...
     def __init__(
         self,
         function_name: str,
@@ -91,7 +122,7 @@ class LambdaDescriptor(_Descriptor):
         return self._typed(future)
 
 
-class ActivityDescriptor(_Descriptor):
+class ActivityDescriptor(_Descriptor[R]):
     """
     An activity type, whoever implements it.
 
@@ -110,6 +141,28 @@ class ActivityDescriptor(_Descriptor):
 
     _noun = "an activity"
 
+    @overload
+    def __init__(
+        self,
+        activity_name: str,
+        activity_version: str,
+        timeout: Duration = None,
+        task_list: str | None = None,
+        *,
+        returns: type[R],
+        **more: Unpack[_OfActivity],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "ActivityDescriptor[Any]",
+        activity_name: str,
+        activity_version: str,
+        timeout: Duration = None,
+        task_list: str | None = None,
+        *,
+        returns: object = None,
+        **more: Unpack[_OfActivity],
+    ) -> None: ...
     def __init__(
         self,
         activity_name: str,
@@ -154,7 +207,7 @@ class ActivityDescriptor(_Descriptor):
         return self._typed(future)
 
 
-class ChildWorkflowDescriptor(_Descriptor):
+class ChildWorkflowDescriptor(_Descriptor[R]):
     """
     A workflow type, started as a child.
 
@@ -176,6 +229,32 @@ class ChildWorkflowDescriptor(_Descriptor):
 
     _noun = "a child workflow"
 
+    @overload
+    def __init__(
+        self,
+        workflow_name: str,
+        workflow_version: str,
+        child_policy: str | None = None,
+        lambda_role: str | None = None,
+        task_list: str | None = None,
+        execution_start_to_close_timeout: Duration = None,
+        *,
+        returns: type[R],
+        **more: Unpack[_OfChild],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "ChildWorkflowDescriptor[Any]",
+        workflow_name: str,
+        workflow_version: str,
+        child_policy: str | None = None,
+        lambda_role: str | None = None,
+        task_list: str | None = None,
+        execution_start_to_close_timeout: Duration = None,
+        *,
+        returns: object = None,
+        **more: Unpack[_OfChild],
+    ) -> None: ...
     def __init__(
         self,
         workflow_name: str,

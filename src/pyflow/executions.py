@@ -6,24 +6,23 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Generic, Literal
 from uuid import uuid4
 
 from .converter import JSON, DataConverter, duration
 from .exceptions import SerializationException, ServiceFault
+from .future import R
 from .handles import WorkflowHandle, newest_run
+from .others import WorkflowCode
 from .payloads.hints import hints_of
 from .swf.client import Client, create_client, service_faults
-
-if TYPE_CHECKING:
-    from .workflow import Workflow
 
 REUSE_TRIES: Final = 5
 REUSE_PAUSE_S: Final = 0.2
 """Between tries to find the open execution of an id: SWF lists it a moment after it refuses the id."""
 
 
-class StartedWorkflow(dict[str, str]):
+class StartedWorkflow(dict[str, str], Generic[R]):
     """
     What ``start_workflow`` returns: ``{"workflowId": ..., "runId": ...}``, with a handle on it.
 
@@ -32,7 +31,7 @@ class StartedWorkflow(dict[str, str]):
         reused: it was open already, and nothing was started.
     """
 
-    def __init__(self, handle: WorkflowHandle, *, reused: bool = False) -> None:
+    def __init__(self, handle: WorkflowHandle[R], *, reused: bool = False) -> None:
         super().__init__(handle.execution)
         self.handle = handle
         self.reused = reused
@@ -52,12 +51,12 @@ def start_workflow(
     tag_list: Sequence[str] | None = None,
     child_policy: str | None = None,
     *,
-    workflow: "type[Workflow] | None" = None,
+    workflow: type[WorkflowCode[Any, R]] | None = None,
     workflow_id: str | None = None,
     tags: Sequence[str] | None = None,
     id_reuse: Literal["fail", "use_existing"] = "fail",
     converter: DataConverter = JSON,
-) -> StartedWorkflow:
+) -> StartedWorkflow[R]:
     """
     Start a workflow execution.
 
@@ -121,7 +120,7 @@ def start_workflow(
     return _start_or_find(client, request, reading)
 
 
-def _type_of(workflow: "type[Workflow] | None", name: str | None, version: str | None) -> tuple[str, str]:
+def _type_of(workflow: Any, name: str | None, version: str | None) -> tuple[str, str]:
     if workflow is None:
         if name is None or version is None:
             raise TypeError("start_workflow needs the workflow's class, or its workflow_name and workflow_version")
@@ -133,13 +132,15 @@ def _type_of(workflow: "type[Workflow] | None", name: str | None, version: str |
     return workflow.NAME, workflow.VERSION
 
 
-def _start(client: Client, request: dict[str, Any], reading: dict[str, Any]) -> StartedWorkflow:
+def _start(client: Client, request: dict[str, Any], reading: dict[str, Any]) -> StartedWorkflow[Any]:
     with service_faults("StartWorkflowExecution"):
         reply = client.start_workflow_execution(**request)
-    return StartedWorkflow(WorkflowHandle(client, request["domain"], request["workflowId"], reply["runId"], **reading))
+    return StartedWorkflow(
+        WorkflowHandle[Any](client, request["domain"], request["workflowId"], reply["runId"], **reading)
+    )
 
 
-def _start_or_find(client: Client, request: dict[str, Any], reading: dict[str, Any]) -> StartedWorkflow:
+def _start_or_find(client: Client, request: dict[str, Any], reading: dict[str, Any]) -> StartedWorkflow[Any]:
     """Start, or give the open execution of the id and type. Either may change under way, so both are tried again."""
     domain, workflow_id = request["domain"], request["workflowId"]
     for tries_left in reversed(range(REUSE_TRIES)):
@@ -150,7 +151,7 @@ def _start_or_find(client: Client, request: dict[str, Any], reading: dict[str, A
                 raise
             found = newest_run(client, domain, workflow_id, open_only=True)
             if found is not None and found["workflowType"] == request["workflowType"]:
-                execution = WorkflowHandle(client, domain, workflow_id, found["execution"]["runId"], **reading)
+                execution = WorkflowHandle[Any](client, domain, workflow_id, found["execution"]["runId"], **reading)
                 return StartedWorkflow(execution, reused=True)
             if found is not None or not tries_left:
                 raise

@@ -7,7 +7,7 @@ something settled never switches (contract 2), and only a wait lets history adva
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from .converter import DataConverter
 from .exceptions import (
@@ -20,6 +20,13 @@ from .exceptions import (
 from .failures import read
 from .replay.invocations import Failure, Invocation
 from .replay.tables import Kind, State
+
+if TYPE_CHECKING:
+    import typing_extensions
+
+    R = typing_extensions.TypeVar("R", default=Any)
+else:
+    R = TypeVar("R")  # its default is for type checkers: Any, where nothing says what a result is
 
 __all__ = ["Future", "InvocationFuture", "WrappedFuture"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from textwrap import indent
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 from .converter import JSON, REASON_MAX, DataConverter, sendable
 from .exceptions import (
@@ -21,6 +21,8 @@ from .exceptions import (
     WorkflowTimedOutException,
 )
 from .failures import read
+from .future import R
+from .others import WorkflowCode
 from .payloads.hints import hints_of
 from .swf.client import POLL_S, Client, create_client, is_local, service_faults
 from .swf.events import CLOSE_EVENTS, attributes_of
@@ -265,10 +267,10 @@ class ExecutionHandle:
             request["nextPageToken"] = page["nextPageToken"]
 
 
-class WorkflowHandle(ExecutionHandle):
+class WorkflowHandle(ExecutionHandle, Generic[R]):
     """What ``pyflow.handle`` and ``start_workflow(...).handle`` give: an execution, and its result."""
 
-    def result(self, timeout: float | timedelta | None = None) -> Any:
+    def result(self, timeout: float | timedelta | None = None) -> R:
         """
         Wait until it has closed for good, and give its result; runs that it continues as are followed.
 
@@ -304,7 +306,7 @@ class WorkflowHandle(ExecutionHandle):
                 raise WaitTimedOutException(f"{self.workflow_id} was not closed within {seconds} seconds")
             self._wait(min(pause_s, left_s))
             pause_s = min(most_s, pause_s * 1.5)
-        return outcome_of(closed, self.converter, self.returns)
+        return outcome_of(closed, self.converter, self.returns)  # type: ignore[no-any-return] # what the type hint says
 
     def status(self) -> WorkflowStatus:
         """
@@ -350,9 +352,9 @@ def handle(
     *,
     domain: str,
     client: Client | None = None,
-    workflow: Any = None,
+    workflow: type[WorkflowCode[Any, R]] | None = None,
     converter: DataConverter = JSON,
-) -> WorkflowHandle:
+) -> WorkflowHandle[R]:
     """
     Give a handle on an execution that somebody has started.
 

@@ -10,14 +10,14 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 from uuid import UUID
 
 from .closing import ContinueAsNew
 from .converter import duration
 from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException, WorkflowCanceledException
 from .future import Future, Wait, flatten, wait_for
-from .others import ChildHandle, ExternalWorkflow, WorkflowCode, type_of
+from .others import ChildHandle, ChildOptions, ExternalWorkflow, WorkflowCode, type_of
 from .payloads.hints import hints_of, is_rich
 from .replay.tables import Kind
 from .retry import Attempts, RetryPolicy
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741 - an input
 Duration = float | str | timedelta | None
 
 HISTORY_BUDGET = 20_000
@@ -43,14 +44,14 @@ class Language:
 
     # -- other executions ----------------------------------------------------------------------------------------------
 
-    def child(self, workflow: type[WorkflowCode[T]], input: Any = None, **options: Any) -> T:
+    def child(self, workflow: type[WorkflowCode[I, T]], input: I | None = None, **options: Unpack[ChildOptions]) -> T:
         """Start a child workflow execution and wait for its result; see ``start_child``."""
         return self.start_child(workflow, input, **options).result()
 
     def start_child(
         self,
-        workflow: type[WorkflowCode[T]],
-        input: Any = None,
+        workflow: type[WorkflowCode[I, T]],
+        input: I | None = None,
         *,
         workflow_id: str | None = None,
         task_list: str | None = None,
@@ -126,6 +127,10 @@ class Language:
 
     # -- signals -------------------------------------------------------------------------------------------------------
 
+    @overload
+    def receive(self, signal_name: str, *, timeout: float | timedelta | None = None, returns: type[T]) -> T: ...
+    @overload
+    def receive(self, signal_name: str, *, timeout: float | timedelta | None = None, returns: object = None) -> Any: ...
     def receive(self, signal_name: str, *, timeout: float | timedelta | None = None, returns: Any = None) -> Any:
         """
         Wait for the next signal of a name that no handler takes.
@@ -236,6 +241,10 @@ class Language:
         """
         return self._run.spawn(function, args, kwargs)
 
+    @overload
+    def as_completed(self, *futures: Future[T] | Iterable[Future[T]]) -> Iterator[Future[T]]: ...
+    @overload
+    def as_completed(self, *futures: Any) -> Iterator[Future[Any]]: ...
     def as_completed(self, *futures: Any) -> Iterator[Future[Any]]:
         """
         Yield futures as they are done, in the order in which they are done; waits at each step if none is.
@@ -250,6 +259,19 @@ class Language:
                 left.remove(future)
                 yield future
 
+    @overload
+    def map(
+        self,
+        function: Callable[[I], Future[T]],
+        items: Iterable[I],
+        *,
+        limit: int | None = None,
+        enough: int | None = None,
+    ) -> list[T]: ...
+    @overload
+    def map(
+        self, function: Callable[[I], T], items: Iterable[I], *, limit: int | None = None, enough: int | None = None
+    ) -> list[T]: ...
     def map(  # noqa: C901 - one loop: fill, wait, sort
         self,
         function: Callable[[Any], Any],

@@ -5,23 +5,41 @@ Source: SWF API Reference, SignalExternalWorkflowExecutionDecisionAttributes and
 RequestCancelExternalWorkflowExecutionDecisionAttributes.
 """
 
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 
 from .future import InvocationFuture
 from .replay.tables import Kind
+from .retry import RetryPolicy
 from .runtime import Runtime
 from .swf import decisions as swf
 
 T = TypeVar("T")
+I_contra = TypeVar("I_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
-class WorkflowCode(Protocol[R_co]):
-    """A workflow class as far as type checkers need it: what its ``run`` returns is what the child gives."""
+class WorkflowCode(Protocol[I_contra, R_co]):
+    """A workflow class as far as type checkers need it: what its ``run`` takes and returns is what the execution does."""
 
-    def run(self, workflow_input: Any, /) -> R_co:
+    def run(self, workflow_input: I_contra, /) -> R_co:
         """The workflow."""
+
+
+class ChildOptions(TypedDict, total=False):
+    """The options of ``child`` and ``start_child``, as type checkers need them."""
+
+    workflow_id: str | None
+    task_list: str | None
+    child_policy: str | None
+    lambda_role: str | None
+    tags: Sequence[str] | None
+    priority: int | None
+    execution_start_to_close: float | str | timedelta | None
+    task_start_to_close: float | str | timedelta | None
+    retry: RetryPolicy | None
 
 
 def type_of(workflow: Any) -> dict[str, str]:

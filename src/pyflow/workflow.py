@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, TypeVar, overload
 
 from .converter import DATA_MAX, DataConverter, cut, duration
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
@@ -22,7 +22,7 @@ from .retry import LAMBDA_RETRY, Attempts, RetryPolicy
 from .swf import decisions as swf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .runtime import Runtime
 
@@ -32,6 +32,8 @@ __all__ = ["Workflow", "WorkflowInvocationHelper"]
 _LAMBDA = Kind.LAMBDA
 _ACTIVITY = Kind.ACTIVITY
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Duration = float | str | timedelta | None
 
 _NO_MORE: Final = (None, None, None, None)
@@ -347,7 +349,7 @@ class WorkflowInvocationHelper(Language):
             future.attempts = Attempts(retry, own_id, self._run.seconds())
         return future
 
-    def invoke_once(self, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+    def invoke_once(self, callable: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> InvocationFuture[T]:
         """
         Call something in the decider and record what it gives, so that replays get the same and do not call it again.
 
@@ -420,6 +422,10 @@ class WorkflowInvocationHelper(Language):
         """Start a timer and wait for it; see ``start_timer``."""
         self.start_timer(seconds).result()
 
+    @overload
+    def wait_for_all(self, *futures: Future[T] | Iterable[Future[T]]) -> list[Future[T]]: ...
+    @overload
+    def wait_for_all(self, *futures: Any) -> list[Future[Any]]: ...
     def wait_for_all(self, *futures: Any) -> list[Future[Any]]:
         """
         Wait until all are done.
@@ -436,6 +442,10 @@ class WorkflowInvocationHelper(Language):
         """
         return self._wait(futures, all_of_them=True)
 
+    @overload
+    def wait_for_any(self, *futures: Future[T] | Iterable[Future[T]]) -> list[Future[T]]: ...
+    @overload
+    def wait_for_any(self, *futures: Any) -> list[Future[Any]]: ...
     def wait_for_any(self, *futures: Any) -> list[Future[Any]]:
         """
         Wait until at least one is done; see ``wait_for_all``.
@@ -445,6 +455,12 @@ class WorkflowInvocationHelper(Language):
         """
         return self._wait(futures, all_of_them=False)
 
+    @overload
+    def timed_wait_for_all(
+        self, timeout: float | timedelta, *futures: Future[T] | Iterable[Future[T]]
+    ) -> list[Future[T]]: ...
+    @overload
+    def timed_wait_for_all(self, timeout: float | timedelta, *futures: Any) -> list[Future[Any]]: ...
     def timed_wait_for_all(self, timeout: float | timedelta, *futures: Any) -> list[Future[Any]]:
         """
         Wait until all are done, or the timeout; see ``wait_for_all``.
@@ -458,6 +474,12 @@ class WorkflowInvocationHelper(Language):
         """
         return self._timed_wait(timeout, futures, all_of_them=True)
 
+    @overload
+    def timed_wait_for_any(
+        self, timeout: float | timedelta, *futures: Future[T] | Iterable[Future[T]]
+    ) -> list[Future[T]]: ...
+    @overload
+    def timed_wait_for_any(self, timeout: float | timedelta, *futures: Any) -> list[Future[Any]]: ...
     def timed_wait_for_any(self, timeout: float | timedelta, *futures: Any) -> list[Future[Any]]:
         """Wait until at least one is done, or the timeout; see ``timed_wait_for_all``. Of no futures it is the timeout."""
         return self._timed_wait(timeout, futures, all_of_them=False)

@@ -1,9 +1,10 @@
 """One execution under test."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from pyflow.exceptions import PyflowException
+from pyflow.future import R
 from pyflow.handles import ExecutionHandle, outcome_of
 from pyflow.payloads.hints import hints_of
 from pyflow.swf.events import attributes_of
@@ -35,7 +36,7 @@ class StuckException(PyflowException):
         super().__init__(f"{title} is stuck: nothing is under way that could end its wait.\n{where}{why}")
 
 
-class Execution(ExecutionHandle):
+class Execution(ExecutionHandle, Generic[R]):
     """
     One execution under test: signal it, cancel it, ask for its result.
 
@@ -76,7 +77,7 @@ class Execution(ExecutionHandle):
         """Tell what was asked and what came back, when, and where it waits, a line each; children included."""
         return "\n".join([story.tell(self, self.title), *(f"  {hint}" for hint in story.hints(self._events()))])
 
-    def result(self) -> Any:
+    def result(self) -> R:
         """
         Run until it has closed; time skips over whatever it waits for.
 
@@ -95,7 +96,7 @@ class Execution(ExecutionHandle):
             if not self._flow.skip(to_ends=self.may_time_out) and self._end() is None:
                 raise self.stuck()
         try:
-            return outcome_of(closed, self.converter, self.returns)
+            return outcome_of(closed, self.converter, self.returns)  # type: ignore[no-any-return] # what the type hint says
         except PyflowException as error:
             for hint in story.hints(self._events()):
                 error.add_note(hint)

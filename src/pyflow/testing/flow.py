@@ -18,10 +18,12 @@ from pyflow.activities import Activity
 from pyflow.converter import JSON, DataConverter
 from pyflow.exceptions import HistoryException, PyflowException, ServiceFault
 from pyflow.executions import start_workflow
+from pyflow.future import R
 from pyflow.guard import Mode
 from pyflow.handles import WorkflowHandle
 from pyflow.history.check import check
 from pyflow.local import LocalSWF, Pending, VirtualClock
+from pyflow.others import WorkflowCode
 from pyflow.swf.client import service_faults
 from pyflow.swf.events import attributes_of
 from pyflow.worker.activities import ActivityWorker
@@ -135,7 +137,7 @@ class Flow:
         self._converter = JSON
         self._decider: Decider | None = None
         self._worker: ActivityWorker | None = None
-        self._executions: list[Execution] = []
+        self._executions: list[Execution[Any]] = []
         self._checked: dict[str, int] = {}
         self._in_hand: list[dict[str, Any]] = []
         self._marked = self._begun = 0
@@ -240,8 +242,13 @@ class Flow:
     # -- executions
 
     def start(
-        self, workflow: type[Workflow], input: Any = None, *, workflow_id: str | None = None, **options: Any
-    ) -> Execution:
+        self,
+        workflow: type[WorkflowCode[Any, R]],
+        input: Any = None,
+        *,
+        workflow_id: str | None = None,
+        **options: Any,
+    ) -> Execution[R]:
         """
         Start an execution; nothing of it happens before time passes or its result is asked for.
 
@@ -251,13 +258,13 @@ class Flow:
             workflow_id: None makes one up.
             options: what ``start_workflow`` takes besides.
         """
-        self.use(workflow)
+        served: Any = workflow  # a Workflow; its ``run`` alone is what type checkers are to look at
+        self.use(served)
         self._prepare()
-        assert workflow.NAME is not None
         started = start_workflow(
             self.domain,
-            workflow.NAME,
-            workflow.VERSION,
+            served.NAME,
+            served.VERSION,
             TASK_LIST,
             input=None if input is None else self.converter.encode(input, "the workflow's input"),
             client=self.client,
@@ -266,11 +273,11 @@ class Flow:
             **options,
         )
         ends = options.get("execution_start_to_close_timeout") is not None
-        execution = Execution(self, workflow, started["workflowId"], started["runId"], may_time_out=ends)
+        execution = Execution[R](self, served, started["workflowId"], started["runId"], may_time_out=ends)
         self._executions.append(execution)
         return execution
 
-    def run(self, workflow: type[Workflow], input: Any = None, **options: Any) -> Any:
+    def run(self, workflow: type[WorkflowCode[Any, R]], input: Any = None, **options: Any) -> R:
         """
         Run one execution to its end; time skips over whatever it waits for.
 
@@ -465,7 +472,7 @@ class Flow:
         """Tell whether a class stands in for a child workflow."""
         return self._served.is_stand_in(workflow)
 
-    def forget(self, execution: Execution) -> None:
+    def forget(self, execution: Execution[Any]) -> None:
         """Leave an execution out of ``check``: too long to replay from each prefix, or of code that has changed."""
         self._executions.remove(execution)
 
