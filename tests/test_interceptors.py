@@ -1,5 +1,6 @@
 """Interceptors surround calls, decisions and bodies, in order, and cost nothing where none is wanted."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ import pyflow
 from pyflow.exceptions import ServiceFault
 from pyflow.interceptors import Interceptor, chain, intercept
 from pyflow.local import LocalSWF
+from pyflow.telemetry.metrics import Metrics
+from pyflow.telemetry.prometheus import PrometheusSink
 
 
 class Noting(Interceptor):
@@ -75,3 +78,50 @@ def test_faults_pass_through() -> None:
         client = intercept(swf.direct(), [Noting("a", [])])
         with pytest.raises(ServiceFault, match="UnknownResourceFault"):
             client.describe_domain(name="nowhere")
+
+
+class Order(pyflow.Workflow):
+    NAME = "Order"
+
+    def run(self, steps: int) -> int:
+        for _ in range(steps):
+            self.swf.sleep(0)
+        return steps
+
+
+class Asking(pyflow.Interceptor):
+    """Looks at each task before it is decided, and at what came of it."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, bool]] = []
+
+    def decide(self, task: dict[str, Any], proceed: Any) -> Any:
+        decided = proceed()
+        self.seen.append((task["startedEventId"], decided.from_memory))
+        return decided
+
+
+def test_a_decider_has_its_calls_and_decisions_surrounded() -> None:
+    notes: list[str] = []
+    asking, prometheus = Asking(), PrometheusSink()
+    with LocalSWF(poll_wait_s=0.2) as swf:
+        swf.direct().register_domain(name="d", workflowExecutionRetentionPeriodInDays="1")
+        interceptors = [asking, Noting("a", notes), Metrics(prometheus)]
+        decider = pyflow.Decider([Order], "d", "l", "me", swf.direct(), interceptors=interceptors)
+        decider.ensure_workflows_registered()
+        started = pyflow.start_workflow("d", workflow=Order, task_list="l", input=2, client=swf.direct())
+        deciding = threading.Thread(target=decider.poll_for_decision_tasks)
+        deciding.start()
+        handle = pyflow.handle(started["workflowId"], started["runId"], domain="d", client=swf.direct())
+        assert handle.result(timeout=20) == 2
+        decider.stop()
+        deciding.join()
+    assert [from_memory for _, from_memory in asking.seen] == [False, True, True]
+    assert notes.count("a RespondDecisionTaskCompleted None") == 3
+
+    def value(name: str, **labels: str) -> float | None:
+        return prometheus.registry.get_sample_value(f"pyflow_{name}", labels)
+
+    assert value("decision_tasks_total", workflow="Order", outcome="replay") == 1
+    assert value("decision_tasks_total", workflow="Order", outcome="memory") == 2
+    assert value("calls_total", operation="RespondDecisionTaskCompleted", outcome="ok") == 3

@@ -62,7 +62,8 @@ def work(
         on_stop: called when it begins.
 
     Returns:
-        The exit status: 0; 1 if a part broke, or if something was still under way when the grace was over.
+        The exit status: 0; what its exception says, or 1, if a part broke; 1 if something was still under way when the grace
+        was over.
     """
 
     def run(part: Part) -> None:
@@ -70,12 +71,14 @@ def work(
             part.run()
         except BaseException as error:
             logger.exception("the %s broke", part.name)
+            broke.append(getattr(error, "exit_status", 1))
             requests.put(f"{part.name}: {error}")
 
+    broke: list[int] = []
     threads = [(part, Thread(target=run, args=(part,), name=part.name, daemon=True)) for part in parts]
     for _, thread in threads:
         thread.start()
-    broken = requests.get()
+    requests.get()
     on_stop()
     for part in parts:
         part.stop()
@@ -94,4 +97,4 @@ def work(
             )
             return 1
         time.sleep(WATCH_S)
-    return 1 if broken else 0
+    return broke[0] if broke else 0

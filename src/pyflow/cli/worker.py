@@ -3,22 +3,20 @@
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
 import click
 
-from pyflow.activities import Activity
-from pyflow.converter import DataConverter
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.guard import Mode
-from pyflow.interceptors import intercept
 from pyflow.swf.client import Client, create_client, is_local
+from pyflow.telemetry.instruments import RUNS_KEPT as RUNS_KEPT_GAUGE
+from pyflow.telemetry.instruments import SLOTS, SLOTS_USED
 from pyflow.worker.activities import ActivityWorker
-from pyflow.worker.decider import Decider
-from pyflow.workflow import Workflow
+from pyflow.worker.decider import RUNS_KEPT, Decider
+from pyflow.worker.undecidable import POLICIES, OnUndecidable
 
 from .loading import activities_in, converter_at, load, workflows_in
 from .observing import LogFormat, Observation, interceptors_at, set_up_logging
@@ -76,6 +74,27 @@ STOPPING_S: Final = 15.0
     show_default=True,
     help="The form of log lines.",
 )
+@click.option(
+    "--runs-kept",
+    type=click.IntRange(min=0),
+    default=RUNS_KEPT,
+    show_default=True,
+    metavar="N",
+    help="How many live runs are kept between their tasks; 0 replays each task from its history.",
+)
+@click.option(
+    "--affinity/--no-affinity",
+    default=True,
+    show_default=True,
+    help="Have the tasks of kept runs come back to this process, by a task list of its own.",
+)
+@click.option(
+    "--on-undecidable",
+    type=click.Choice(POLICIES),
+    default="park",
+    show_default=True,
+    help="What becomes of a run that cannot be decided: it pauses and says why, its execution fails, or its task times out.",
+)
 @click.option("--log-replays", is_flag=True, help="Let log lines of workflows be heard also when code is replayed.")
 @click.option("--otlp", is_flag=True, help="Send metrics and traces to a collector, as OTEL_EXPORTER_OTLP_... say.")
 @click.option(
@@ -98,6 +117,9 @@ def worker(
     grace: float,
     health_port: str | None,
     log_format: LogFormat,
+    runs_kept: int,
+    affinity: bool,
+    on_undecidable: OnUndecidable,
     log_replays: bool,
     converter: str | None,
     guard: Mode,
@@ -132,18 +154,35 @@ def worker(
     observed = Observation(health_port, place, otlp=otlp, own=interceptors_at(interceptors))
     try:
         client = create_client(endpoint_url, for_worker=True)
-        parts = _parts(
-            workflows,
-            activities,
-            domain,
-            task_list,
-            identity,
-            intercept(client, observed.interceptors),
-            values,
-            log_replays=log_replays,
-            grace_s=grace,
-            guard=guard,
-        )
+        parts = []
+        if workflows:
+            decider = Decider(
+                workflows,
+                domain,
+                task_list,
+                identity,
+                client,
+                runs_kept=runs_kept,
+                affinity=affinity,
+                on_undecidable=on_undecidable,
+                log_replays=log_replays,
+                converter=values,
+                guard=guard,
+                interceptors=observed.interceptors,
+            )
+            parts.append(_decider(decider, observed))
+        if activities:
+            bodies = ActivityWorker(
+                activities,
+                domain,
+                task_list,
+                identity,
+                client,
+                grace_s=max(0.0, grace - STOPPING_S),
+                converter=values,
+                interceptors=observed.interceptors,
+            )
+            parts.append(_bodies(bodies, observed))
         register(parts, domain, client)
     except ServiceFault as fault:
         raise Refusal(_explain(fault, domain, client)) from fault
@@ -188,47 +227,21 @@ def _types(types: Any) -> str:
     return ", ".join(f"{name} {version}" for name, version in types) or "none"
 
 
-def _parts(
-    workflows: Sequence[type[Workflow]],
-    activities: Sequence[Activity[..., Any]],
-    domain: str,
-    task_list: str,
-    identity: str,
-    client: Client,
-    converter: DataConverter,
-    *,
-    log_replays: bool,
-    grace_s: float,
-    guard: Mode,
-) -> list[Part]:
-    parts = []
-    if workflows:
-        decider = Decider(
-            workflows,
-            domain,
-            task_list,
-            identity,
-            client,
-            log_replays=log_replays,
-            converter=converter,
-            guard=guard,
-        )
-        parts.append(
-            Part(
-                "decider",
-                decider.ensure_workflows_registered,
-                decider.poll_for_decision_tasks,
-                decider.stop,
-                lambda: decider.idle,
-            )
-        )
-    if activities:
-        bodies_s = max(0.0, grace_s - STOPPING_S)
-        bodies = ActivityWorker(activities, domain, task_list, identity, client, grace_s=bodies_s, converter=converter)
-        parts.append(
-            Part("activities", bodies.ensure_activities_registered, bodies.run, bodies.stop, lambda: bodies.idle)
-        )
-    return parts
+def _decider(decider: Decider, observed: Observation) -> Part:
+    observed.metrics.watch(RUNS_KEPT_GAUGE, lambda: decider.runs_alive)
+    return Part(
+        "decider",
+        decider.ensure_workflows_registered,
+        decider.poll_for_decision_tasks,
+        decider.stop,
+        lambda: decider.idle,
+    )
+
+
+def _bodies(worker: ActivityWorker, observed: Observation) -> Part:
+    observed.metrics.watch(SLOTS, lambda: sum(worker.slots.values()))
+    observed.metrics.watch(SLOTS_USED, lambda: sum(worker.slots_in_use.values()))
+    return Part("activities", worker.ensure_activities_registered, worker.run, worker.stop, lambda: worker.idle)
 
 
 def _explain(fault: ServiceFault, domain: str, client: Client) -> str:

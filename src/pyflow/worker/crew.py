@@ -80,6 +80,11 @@ class Crew:
         self.is_abandoned = False
 
     @property
+    def runs_alive(self) -> int:
+        """How many runs the owners keep between their tasks."""
+        return sum(owner.decider.runs_alive for owner in self._owners)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing but polls is under way."""
         return all(lane.poller.polling or lane.has_ended for lane in self._lanes)

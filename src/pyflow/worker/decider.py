@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pyflow import guard as guards
 from pyflow import logs
 from pyflow.converter import JSON, DataConverter
 from pyflow.exceptions import PyflowException
+from pyflow.interceptors import Interceptor, intercept
 from pyflow.swf.client import Client, create_client
 from pyflow.workflow import Workflow, register_options
 
@@ -64,6 +65,7 @@ class Decider:
         guard: what is done about code that cannot be replayed (the time, chance, files, the network, ...): ``"off"``: nothing;
             ``"warn"``: a line in the log, once for each place; ``"strict"``: values that replay, and a GuardException where
             there are none. See docs/determinism.md.
+        interceptors: stand around calls to the service and around deciding; the first is the outermost.
 
     Raises:
         PyflowException: two classes have the same NAME and VERSION, or one lacks them.
@@ -89,6 +91,7 @@ class Decider:
         log_replays: bool = False,
         converter: DataConverter = JSON,
         guard: guards.Mode = "warn",
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
         logs.install()
         guards.install(guard)
@@ -100,7 +103,8 @@ class Decider:
         self._domain = domain
         self._task_list = task_list
         self._identity = identity or f"{socket.gethostname()}:{os.getpid()}"
-        self._given_client = client
+        self._interceptors = tuple(interceptors)
+        self._given_client = client if client is None else intercept(client, self._interceptors)
         self._made_client: Client = None
         self._made_s = 0.0
         self._legacy_child_ids = legacy_child_ids
@@ -126,6 +130,11 @@ class Decider:
     def idle(self) -> bool:
         """Whether nothing but polls is under way."""
         return all(crew.idle for crew in self._crews)
+
+    @property
+    def runs_alive(self) -> int:
+        """How many live runs its deciding threads keep between their tasks."""
+        return sum(crew.runs_alive for crew in self._crews)
 
     def ensure_workflows_registered(self) -> None:
         """
@@ -220,15 +229,19 @@ class Decider:
             return self._given_client
         with self._making:
             if self._made_client is None:
-                self._made_client, self._made_s = create_client(for_worker=True), time.monotonic()
+                self._make_client()
             return self._made_client
+
+    def _make_client(self) -> None:
+        self._made_client = intercept(create_client(for_worker=True), self._interceptors)
+        self._made_s = time.monotonic()
 
     def _renew_client(self) -> None:
         """Make another client: credentials of files and of the environment are read only then."""
         with self._making:
             if self._made_client is not None and time.monotonic() - self._made_s > RENEW_S:
                 logger.info("the service does not take the credentials any more; they are read again")
-                self._made_client, self._made_s = create_client(for_worker=True), time.monotonic()
+                self._make_client()
 
     @property
     def _of_this_thread(self) -> TaskDecider:
@@ -248,6 +261,7 @@ class Decider:
             logs=self._logs,
             guard=self._guard,
             converter=self._converter,
+            interceptors=self._interceptors,
         )
 
     def _make_crew(self) -> Crew:

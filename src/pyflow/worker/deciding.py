@@ -3,12 +3,13 @@ One decision task decided: the class found, the live run taken up or replayed, a
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pyflow.converter import DataConverter
 from pyflow.exceptions import DeciderException, HistoryException, PyflowException
 from pyflow.guard import Mode
+from pyflow.interceptors import Interceptor, chain
 from pyflow.logs import Logs
 from pyflow.run import Run
 from pyflow.swf.decisions import Decision
@@ -57,6 +58,7 @@ class TaskDecider:
         legacy_child_ids, converter: see ``Decider``.
         logs: when the log lines of code are heard.
         guard: what is done about code that cannot be replayed.
+        interceptors: stand around deciding.
 
     Attributes:
         at_work: the run whose code may be running just now; another thread may look.
@@ -71,6 +73,7 @@ class TaskDecider:
         logs: Logs,
         guard: Mode,
         converter: DataConverter,
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
         self._classes = classes
         self._runs = runs
@@ -80,6 +83,12 @@ class TaskDecider:
         self._guard: Mode = guard
         self._converter = converter
         self.at_work: Run | None = None
+        self._decide = chain(interceptors, "decide", self._decide_unsurrounded)
+
+    @property
+    def runs_alive(self) -> int:
+        """How many runs wait here for their next task; another thread may look."""
+        return len(self._runs)
 
     def decide(self, task: Task) -> Decided:
         """
@@ -92,6 +101,9 @@ class TaskDecider:
         missing = sorted(_TASK_MEMBERS - task.keys())
         if missing:
             raise DeciderException(f"this is no decision task: it lacks {', '.join(missing)}")
+        return self._decide(task)
+
+    def _decide_unsurrounded(self, task: Task) -> Decided:
         workflow_class = self._class_of(task)
         run = self._go_on(task)
         from_memory = run is not None
