@@ -1,6 +1,10 @@
 """Interceptors surround calls, decisions and bodies, in order, and cost nothing where none is wanted."""
 
+import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -125,3 +129,89 @@ def test_a_decider_has_its_calls_and_decisions_surrounded() -> None:
     assert value("decision_tasks_total", workflow="Order", outcome="replay") == 1
     assert value("decision_tasks_total", workflow="Order", outcome="memory") == 2
     assert value("calls_total", operation="RespondDecisionTaskCompleted", outcome="ok") == 3
+
+
+@pyflow.activity(start_to_close=60)
+def in_a_thread(fails: bool) -> str:
+    if fails:
+        raise ValueError("no")
+    return SEEN.get()
+
+
+@pyflow.activity(start_to_close=60, executor="async")
+async def on_the_loop(fails: bool) -> str:
+    await asyncio.sleep(0)
+    if fails:
+        raise ValueError("no")
+    return SEEN.get()
+
+
+@pyflow.activity(start_to_close=60, executor="process")
+def in_a_process(fails: bool) -> str:
+    if fails:
+        raise ValueError("no")
+    return "elsewhere"
+
+
+SEEN: ContextVar[str] = ContextVar("SEEN")
+
+
+class Bodies(pyflow.Workflow):
+    NAME = "Bodies"
+
+    def run(self, _input: None) -> list[str]:
+        ends = []
+        for body in (in_a_thread, on_the_loop, in_a_process):
+            ends.append(body(False))
+            future = body.submit(True)
+            self.swf.wait_for_all(future)
+            ends.append(str(future.exception))
+        return ends
+
+
+class Around(pyflow.Interceptor):
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str | None]] = []
+
+    @contextmanager
+    def perform(self, task: pyflow.ActivityTask) -> Iterator[None]:
+        token = SEEN.set(f"around {task.activity_type}")
+        error: str | None = None
+        try:
+            yield
+        except Exception as raised:
+            error = f"{type(raised).__name__}: {raised}"
+            raise
+        finally:
+            SEEN.reset(token)
+            self.seen.append((task.activity_type, error))
+
+
+def test_bodies_of_every_executor_are_surrounded() -> None:
+    around = Around()
+    with LocalSWF(poll_wait_s=0.2) as swf:
+        swf.direct().register_domain(name="d", workflowExecutionRetentionPeriodInDays="1")
+        decider = pyflow.Decider([Bodies], "d", "l", "me", swf.direct())
+        activities = [in_a_thread, on_the_loop, in_a_process]
+        worker = pyflow.ActivityWorker(activities, "d", "l", "me", swf.direct(), interceptors=[around])
+        running = [threading.Thread(target=run) for run in (decider.poll_for_decision_tasks, worker.run)]
+        for thread in running:
+            thread.start()
+        decider.ensure_workflows_registered()
+        started = pyflow.start_workflow("d", workflow=Bodies, task_list="l", client=swf.direct())
+        handle = pyflow.handle(started["workflowId"], started["runId"], domain="d", client=swf.direct())
+        result = handle.result(timeout=30)
+        decider.stop()
+        worker.stop()
+        for thread in running:
+            thread.join()
+    failed = "ValueError: no"
+    assert result == ["around in_a_thread", failed, "around on_the_loop", failed, "elsewhere", failed]
+    assert around.seen == [
+        ("in_a_thread", None),
+        ("in_a_thread", "ValueError: no"),
+        ("on_the_loop", None),
+        ("on_the_loop", "ValueError: no"),
+        ("in_a_process", None),
+        ("in_a_process", f"InvocationFailedException: {failed}"),
+    ]

@@ -1,12 +1,13 @@
 """
 Interceptors: code of yours around what a worker or a starter does.
 
-One small chain. Each interceptor gets what is about to happen and a function that lets it happen; it may look, measure,
-change, refuse, or do something before and after. The first of a list is the outermost. Metrics and traces are made of
+One small chain. Each interceptor gets what is about to happen, and lets it happen; it may look, measure, change, refuse, or do
+something before and after. The first of a list is the outermost. Metrics and traces are made of
 nothing else.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 class Interceptor:
     """
-    Around calls to the service, decisions and activity bodies. Override what you want; each calls ``proceed`` once, or raises.
+    Around calls to the service, decisions and activity bodies. Override what you want; ``proceed`` is called once, or not at all.
 
     Workers call it from several threads at once. What it raises counts as raised by what it surrounds.
     """
@@ -63,22 +64,21 @@ class Interceptor:
         del task
         return proceed()
 
-    def perform(self, task: "ActivityTask", proceed: Callable[[], Any]) -> Any:
+    def perform(self, task: "ActivityTask") -> AbstractContextManager[None]:
         """
-        Surround the body of an activity.
+        Surround the body of an activity, on whichever executor: a context manager, entered where the body runs.
+
+        For a body in a process of its own it is entered beside that process, and what comes out is an
+        InvocationFailedException with the body's error in it.
 
         Args:
             task: what ``activity.current()`` gives the body.
-            proceed: runs the body, and gives the text of its result.
 
         Returns:
-            What ``proceed`` gave.
-
-        Raises:
-            BaseException: what the body raises.
+            A context manager; what the body raises passes through it.
         """
         del task
-        return proceed()
+        return nullcontext()
 
 
 def chain(interceptors: Sequence[Interceptor], hook: str, innermost: Callable[..., T]) -> Callable[..., T]:
@@ -87,7 +87,7 @@ def chain(interceptors: Sequence[Interceptor], hook: str, innermost: Callable[..
 
     Args:
         interceptors: the first is the outermost.
-        hook: ``call``, ``decide`` or ``perform``.
+        hook: ``call`` or ``decide``.
         innermost: takes what the hook takes, but ``proceed``.
     """
 
@@ -96,6 +96,22 @@ def chain(interceptors: Sequence[Interceptor], hook: str, innermost: Callable[..
         return lambda *given: surround(*given, partial(inner, *given))
 
     return reduce(around, reversed(_wanted(interceptors, hook)), innermost)
+
+
+def surroundings(interceptors: Sequence[Interceptor]) -> "Callable[[ActivityTask], AbstractContextManager[object]]":
+    """Return what gives one context manager of all interceptors for an activity's body."""
+    wanted = _wanted(interceptors, "perform")
+    if not wanted:
+        return lambda _: nullcontext()
+
+    def surround(task: "ActivityTask") -> AbstractContextManager[object]:
+        stack = ExitStack()
+        with stack:
+            for interceptor in wanted:
+                stack.enter_context(interceptor.perform(task))
+            return stack.pop_all()
+
+    return surround
 
 
 def _wanted(interceptors: Sequence[Interceptor], hook: str) -> list[Interceptor]:

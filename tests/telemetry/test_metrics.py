@@ -101,7 +101,8 @@ def test_bodies_are_counted_by_outcome(
     metrics: Metrics, prometheus: PrometheusSink, proceed: Any, outcome: str
 ) -> None:
     try:
-        metrics.perform(ACTIVITY, proceed)
+        with metrics.perform(ACTIVITY):
+            proceed()
     except BaseException:
         assert outcome != "completed"
     assert value(prometheus, "activity_tasks_total", activity="charge", outcome=outcome) == 1

@@ -60,6 +60,11 @@ def start(tracing: Tracing) -> None:
     tracing.call("StartWorkflowExecution", request, lambda: {"runId": "run"})
 
 
+def perform(tracing: Tracing) -> None:
+    with tracing.perform(activity_task()):
+        pass
+
+
 def test_ids_never_change() -> None:
     assert format(trace_id("run"), "032x") == "acba25512100f80b56fc3ccd14c65be5"
     assert format(span_id("run", 9), "016x") == "1c91ed5461e11bba"
@@ -69,7 +74,7 @@ def test_start_decision_and_body_are_one_trace_whoever_writes_them(exporter: InM
     for work in (
         start,
         lambda tracing: tracing.decide(task(), decided),
-        lambda tracing: tracing.perform(activity_task(), lambda: "1"),
+        perform,
     ):
         tracing = Tracing(SimpleSpanProcessor(exporter))  # as in three processes
         work(tracing)
@@ -104,17 +109,15 @@ def test_what_a_body_traces_stands_below_it_with_ids_of_its_own(
     tracing: Tracing, exporter: InMemorySpanExporter
 ) -> None:
     seen = []
-    tracing.perform(activity_task(), lambda: seen.append(trace.get_current_span().get_span_context()))
+    with tracing.perform(activity_task()):
+        seen.append(trace.get_current_span().get_span_context())
     (body,) = exporter.get_finished_spans()
     assert seen == [body.context]
 
 
 def test_a_failure_is_told_and_raised(tracing: Tracing, exporter: InMemorySpanExporter) -> None:
-    def fail() -> Any:
+    with pytest.raises(ValueError, match="no money"), tracing.perform(activity_task()):
         raise ValueError("no money")
-
-    with pytest.raises(ValueError, match="no money"):
-        tracing.perform(activity_task(), fail)
     (body,) = exporter.get_finished_spans()
     assert body.status.description == "ValueError: no money"
 

@@ -2,7 +2,8 @@
 Metrics, taken where interceptors stand, and handed to whatever keeps them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -78,12 +79,13 @@ class Metrics(Interceptor):
             self._record(instruments.HISTORY_EVENTS, task["startedEventId"], workflow)
         return decided
 
-    def perform(self, task: ActivityTask, proceed: Callable[[], Any]) -> Any:
+    @contextmanager
+    def perform(self, task: ActivityTask) -> Iterator[None]:
         """Count an activity body by its outcome, and time it."""
         started_s = perf_counter()
         outcome = "failed"
         try:
-            result = proceed()
+            yield
             outcome = "completed"
         except ActivityCanceledException:
             outcome = "canceled"
@@ -91,7 +93,6 @@ class Metrics(Interceptor):
         finally:
             self._count(instruments.ACTIVITY_TASKS, task.activity_type, outcome)
             self._record(instruments.ACTIVITY_SECONDS, perf_counter() - started_s, task.activity_type)
-        return result
 
     def watch(self, instrument: Instrument, read: Callable[[], float]) -> None:
         """Let a gauge be read whenever somebody asks for it."""

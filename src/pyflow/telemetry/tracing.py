@@ -6,7 +6,8 @@ for. So starters, deciders and workers on any machine write into one trace, with
 The first decision of a child links to the run of its parent.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import sha256
 from time import time_ns
@@ -92,7 +93,8 @@ class Tracing(Interceptor):
             span.set_attribute("pyflow.decisions", [each["decisionType"] for each in decided.task.decisions])
             return decided
 
-    def perform(self, task: ActivityTask, proceed: Callable[[], Any]) -> Any:
+    @contextmanager
+    def perform(self, task: ActivityTask) -> Iterator[None]:
         """Write the span of an activity's body; it is the current span there, so that what the body calls stands below it."""
         attributes = _attributes(task.workflow_id, task.run_id)
         attributes |= {"pyflow.activity": task.activity_type, "pyflow.activity.version": task.activity_version}
@@ -100,7 +102,7 @@ class Tracing(Interceptor):
         name = f"perform {task.activity_type}"
         span = self._start(name, task.run_id, task.started_event_id, SpanKind.CONSUMER, attributes)
         with use_span(span, end_on_exit=True):
-            return proceed()
+            yield
 
     def _start(
         self,

@@ -3,14 +3,17 @@ A body is run here, whichever executor it is on, and whatever it does becomes an
 """
 
 from asyncio import CancelledError
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 from pyflow.activities import Activity
 from pyflow.converter import DataConverter
-from pyflow.exceptions import ActivityCanceledException
+from pyflow.exceptions import ActivityCanceledException, InvocationException
 from pyflow.failures import type_of, write
+from pyflow.future import exception_of
+from pyflow.replay.invocations import Failure
+from pyflow.replay.tables import State
 from pyflow.tasks import ActivityTask, performing
 
 
@@ -27,10 +30,25 @@ class Outcome(NamedTuple):
     reason: str = ""
 
 
-def perform(activity: Activity[..., Any], task: ActivityTask, input: str | None, converter: DataConverter) -> Outcome:
+Surround = Callable[[ActivityTask], AbstractContextManager[object]]
+"""Gives what a body is run in: the interceptors'."""
+
+
+def unsurrounded(_: ActivityTask) -> AbstractContextManager[object]:
+    """Surround a body with nothing."""
+    return nullcontext()
+
+
+def perform(
+    activity: Activity[..., Any],
+    task: ActivityTask,
+    input: str | None,
+    converter: DataConverter,
+    surround: Surround = unsurrounded,
+) -> Outcome:
     """Run a plain function's body in the calling thread."""
     try:
-        with _current(task):
+        with surround(task), _current(task):
             result = activity.execute(input, converter)
     except BaseException as error:  # also SystemExit: the body ended, the worker goes on
         return raised(error, task)
@@ -38,11 +56,11 @@ def perform(activity: Activity[..., Any], task: ActivityTask, input: str | None,
 
 
 async def perform_async(
-    activity: Activity[..., Any], task: ActivityTask, input: str | None, converter: DataConverter
+    activity: Activity[..., Any], task: ActivityTask, input: str | None, converter: DataConverter, surround: Surround
 ) -> Outcome:
     """Run the body of an ``async def`` on the running loop."""
     try:
-        with _current(task):
+        with surround(task), _current(task):
             result = await activity.execute_async(input, converter)
     except BaseException as error:
         return raised(error, task)
@@ -71,3 +89,15 @@ def raised(error: BaseException, task: ActivityTask) -> Outcome:
     if isinstance(error, CancelledError) and task.pulse.over:
         return Outcome("CANCELED", task.pulse.over)
     return Outcome("FAILED", write(error), type_of(error))
+
+
+def failure_of(outcome: Outcome, task: ActivityTask) -> InvocationException:
+    """Return the exception as which the workflow will see a failure."""
+    return exception_of(State.FAILED, Failure(outcome.reason, outcome.text), task.activity_id)
+
+
+def told(outcome: Outcome, task: ActivityTask) -> Exception | None:
+    """Return the exception that tells what became of a body elsewhere; None if it did not fail."""
+    if outcome.how == "FAILED":
+        return failure_of(outcome, task)
+    return ActivityCanceledException(outcome.text) if outcome.how == "CANCELED" else None

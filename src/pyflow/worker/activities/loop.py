@@ -83,7 +83,9 @@ class Loop:
 
 
 async def _body(performance: Performance) -> Outcome:
-    return await perform_async(performance.activity, performance.task, performance.input, performance.converter)
+    return await perform_async(
+        performance.activity, performance.task, performance.input, performance.converter, performance.surround
+    )
 
 
 def run_alone(performance: Performance) -> Outcome:

@@ -10,12 +10,9 @@ from typing import Any
 
 from pyflow.activities import Activity
 from pyflow.converter import DataConverter
-from pyflow.future import exception_of
-from pyflow.replay.invocations import Failure
-from pyflow.replay.tables import State
 from pyflow.tasks import ActivityTask
 
-from .bodies import Outcome
+from .bodies import Outcome, Surround, failure_of
 
 
 class Performance:
@@ -28,6 +25,7 @@ class Performance:
         task: it, as the body sees it.
         input: the task's text as it came, or None.
         converter: what values become on their way.
+        surround: what each attempt of the body is run in.
 
     Attributes:
         since_s: when it was taken, on the monotonic clock.
@@ -41,12 +39,14 @@ class Performance:
         task: ActivityTask,
         input: str | None,
         converter: DataConverter,
+        surround: Surround,
     ) -> None:
         self.activity = activity
         self.domain = domain
         self.task = task
         self.input = input
         self.converter = converter
+        self.surround = surround
         self.since_s = time.monotonic()
         self.over = Event()
         self._stops: list[Callable[[], None]] = []
@@ -77,7 +77,7 @@ class Performance:
         side = self.activity.worker_side
         if side.retry is None or outcome.how != "FAILED" or self.task.pulse.over:
             return None
-        failure = exception_of(State.FAILED, Failure(outcome.reason, outcome.text), self.task.activity_id)
+        failure = failure_of(outcome, self.task)
         elapsed_s = time.monotonic() - self.since_s
         if not side.retry.wants(failure, self.task.attempt_in_worker, elapsed_s):
             return None

@@ -6,14 +6,21 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Condition, Event, Thread
 from typing import Any, Final, get_args
 
 from pyflow import logs
 from pyflow.activities import Activity, Executor
 from pyflow.converter import JSON, DataConverter
-from pyflow.exceptions import PayloadException, PayloadStoreException, PyflowException
+from pyflow.exceptions import (
+    ActivityCanceledException,
+    InvocationFailedException,
+    PayloadException,
+    PayloadStoreException,
+    PyflowException,
+)
+from pyflow.interceptors import Interceptor, intercept, surroundings
 from pyflow.payloads.sealing import MARK
 from pyflow.swf.client import Client, create_client
 from pyflow.tasks import ActivityTask
@@ -22,7 +29,7 @@ from pyflow.worker.registration import ACTIVITY_TYPES, register_types
 from pyflow.worker.responding import with_store
 
 from .answers import Answers
-from .bodies import Outcome, perform, raised
+from .bodies import Outcome, perform, raised, told
 from .heart import LEAST_S, Beat, Heart
 from .loop import Loop, run_alone
 from .performance import Performance
@@ -64,6 +71,7 @@ class ActivityWorker:
         cancel_grace_s: seconds that a body may take to end after it was told to stop. Then its process is killed, also after a
             cancel, or once SWF does not wait for it any more; a thread is left behind.
         converter: what values become on their way; give the deciders and the starters the same.
+        interceptors: stand around calls to the service and around bodies; the first is the outermost.
 
     Raises:
         PyflowException: two activities have one name and version.
@@ -84,6 +92,7 @@ class ActivityWorker:
         grace_s: float = GRACE_S,
         cancel_grace_s: float = CANCEL_GRACE_S,
         converter: DataConverter = JSON,
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
         logs.install()
         self._activities: dict[tuple[str, str], Activity[..., Any]] = {}
@@ -101,7 +110,8 @@ class ActivityWorker:
         self._domain = domain
         self._task_list = task_list
         self._identity = identity or f"{socket.gethostname()}:{os.getpid()}"
-        self._client = create_client(for_worker=True) if client is None else client
+        self._client = intercept(create_client(for_worker=True) if client is None else client, interceptors)
+        self._surround = surroundings(interceptors)
         self._converter = converter
         self._stop = Event()
         self._stopped_s = 0.0
@@ -127,6 +137,11 @@ class ActivityWorker:
     def idle(self) -> bool:
         """Whether nothing but polls is under way."""
         return not self._under_way and all(poller.polling for poller in list(self._serving))
+
+    @property
+    def slots(self) -> dict[Executor, int]:
+        """How many bodies may run at once, by executor."""
+        return dict(self._slots.sizes)
 
     @property
     def slots_in_use(self) -> dict[Executor, int]:
@@ -247,7 +262,7 @@ class ActivityWorker:
         if activity is None:
             return None
         task = ActivityTask(self._client, self._domain, raw, self._converter)
-        return Performance(activity, self._domain, task, raw.get("input"), self._converter)
+        return Performance(activity, self._domain, task, raw.get("input"), self._converter, self._surround)
 
     def _opened(self, performance: Performance) -> Outcome | None:
         """
@@ -285,7 +300,7 @@ class ActivityWorker:
         if side.executor == "async" and not (performance.input or "").startswith(MARK):
             self._begin_on_loop(performance, beat, wait_s)
             return
-        run = self._processes.perform if side.executor == "process" else _here
+        run = self._in_process if side.executor == "process" else _here
         name = f"pyflow-{side.executor} {performance.task.activity_id} {performance.activity.name}"
         Thread(target=self._perform, args=(performance, beat, wait_s, run), name=name, daemon=True).start()
 
@@ -315,6 +330,20 @@ class ActivityWorker:
             logger.exception("the body of activity %s could not be run", performance)
             outcome = raised(error, performance.task)
         self._finish(performance, beat, outcome)
+
+    def _in_process(self, performance: Performance) -> Outcome:
+        """Run a body in a process, and let what surrounds it here see how it ended."""
+        task = performance.task
+        outcome: Outcome | None = None
+        try:
+            with performance.surround(task):
+                outcome = self._processes.perform(performance)
+                error = told(outcome, task)
+                if error is not None:
+                    raise error
+        except (InvocationFailedException, ActivityCanceledException) as seen:
+            return outcome or raised(seen, task)
+        return outcome
 
     def _finish_in_thread(self, performance: Performance, beat: Beat, outcome: Outcome) -> None:
         """Answer for a body of the loop, which may not be blocked."""
@@ -406,7 +435,9 @@ class ActivityWorker:
 
 
 def _here(performance: Performance) -> Outcome:
-    return perform(performance.activity, performance.task, performance.input, performance.converter)
+    return perform(
+        performance.activity, performance.task, performance.input, performance.converter, performance.surround
+    )
 
 
 def _sizes(
