@@ -194,10 +194,11 @@ def test_bodies_of_every_executor_are_surrounded() -> None:
         decider = pyflow.Decider([Bodies], "d", "l", "me", swf.direct())
         activities = [in_a_thread, on_the_loop, in_a_process]
         worker = pyflow.ActivityWorker(activities, "d", "l", "me", swf.direct(), interceptors=[around])
+        decider.ensure_workflows_registered()
+        worker.ensure_activities_registered()
         running = [threading.Thread(target=run) for run in (decider.poll_for_decision_tasks, worker.run)]
         for thread in running:
             thread.start()
-        decider.ensure_workflows_registered()
         started = pyflow.start_workflow("d", workflow=Bodies, task_list="l", client=swf.direct())
         handle = pyflow.handle(started["workflowId"], started["runId"], domain="d", client=swf.direct())
         result = handle.result(timeout=30)
