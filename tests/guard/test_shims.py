@@ -260,3 +260,15 @@ def test_it_is_installed_once_and_taken_out_whole():
 def test_an_unknown_guard_is_refused():
     with pytest.raises(ValueError, match="guard is one of 'off', 'warn', 'strict', not 'loose'"):
         pyflow.Decider([Everything], "d", "l", "i", client=object(), guard="loose")
+
+
+def test_nothing_is_said_while_the_interpreter_ends():
+    program = """
+import gc
+from pyflow import guard
+guard.install("warn")
+from time import perf_counter
+gc.callbacks.append(lambda *_: perf_counter())
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
