@@ -84,6 +84,10 @@ def test_tests_of_an_example_pass_in_a_session_of_their_own():
             "failures.py",
             """PaymentError: cannot be charged\n["KeyError: 'Ada'", 'PaymentError: cannot be charged']\nnot paid, after 300 seconds\n""",
         ),
+        (
+            "explore.py",
+            """{"the race": ["decide", "cancel is requested", "activity1 (charge) is worked on", "charge gives 'paid 5'", "decide"], "mended": true}\n""",
+        ),
         ("heartbeat.py", "['3 files, attempt 2 began after 2', 'yes, says Ada']\n"),
         (
             "payloads.py",

@@ -384,3 +384,14 @@ def test_the_guides_exploration_finds_what_it_says(flow, tmp_path, monkeypatch):
     for line in told.splitlines()[1:]:
         assert line in str(caught.value).splitlines()
     assert caught.value.path.name in guide
+
+
+def test_a_class_that_no_other_process_can_import_is_said_to_be_one(flow):
+    class Local(pyflow.Workflow):
+        NAME = "Explored local"
+
+        def run(self, _):
+            pass
+
+    assert "defined in a function" in flow.explore(Local).not_elsewhere
+    assert flow.explore(Two, max_schedules=5).not_elsewhere is None

@@ -17,11 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pyflow.converter import JSON
 from pyflow.exceptions import PyflowException, WorkflowCanceledException
 from pyflow.history.files import History, load, save
 from pyflow.run import Run
+from pyflow.swf.events import attributes_of
 from pyflow.workflow import Workflow
 
+from .elsewhere import ReplayedElsewhereException, replay_elsewhere
 from .flow import SpinningException
 from .schedules import (
     Chooser,
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
 __all__ = ["Exploration", "ScheduleFailedException", "SignalLostException"]
 
 __tracebackhide__ = True
+
+ELSEWHERE_MAX: Final = 100
+"""Histories that are replayed in another process, those first that deviate least."""
 
 Check = Callable[[Any, list[dict[str, Any]]], object]
 
@@ -108,6 +114,7 @@ class Exploration:
         cut: how many of them were longer than ``max_depth`` steps.
         complete: whether there is no other schedule.
         seconds: how long it took, in real time.
+        not_elsewhere: why the histories were not replayed in another process; None if they were, or were not to be.
         outcomes: what the execution came to, ``completed`` or an exception, with how many schedules came to it.
     """
 
@@ -116,6 +123,7 @@ class Exploration:
     cut: int = 0
     complete: bool = False
     seconds: float = 0.0
+    not_elsewhere: str | None = None
     outcomes: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -166,12 +174,15 @@ class Explorer:
 
     Attributes:
         folder: where a failure's history is written; None: nowhere.
+        elsewhere: replay what was seen in another process, too.
     """
 
     stage: Stage
     invariants: Invariants
     max_depth: int
     folder: Path | None
+    elsewhere: bool
+    seen: list[tuple[list[Point], str, list[dict[str, Any]]]] = field(default_factory=list)
     report: Exploration = field(default_factory=Exploration)
 
     def everything(self, max_schedules: int) -> Exploration:
@@ -190,6 +201,7 @@ class Explorer:
             frontier.add_successors(prefix, ran.points)
         else:
             self.report.complete = frontier.exhausted
+        self._replay_elsewhere()
         return self.report
 
     def at_random(self, seed: int, max_schedules: int) -> Exploration:
@@ -201,6 +213,7 @@ class Explorer:
         """
         for number in range(max_schedules):
             self._attempt(Randomly(f"{seed} {number}"))
+        self._replay_elsewhere()
         return self.report
 
     def one(self, chooser: Chooser) -> Exploration:
@@ -234,6 +247,7 @@ class Explorer:
         ran = self.stage.run_schedule(chooser, self.max_depth, is_known)
         if ran.ended == "closed":
             self.invariants.hold(self.stage, ran)
+            self._note(ran)
             status = type(ran.result).__name__ if isinstance(ran.result, Exception) else "completed"
             report.outcomes[status] = report.outcomes.get(status, 0) + 1
         report.pruned += ran.ended == "known"
@@ -244,6 +258,33 @@ class Explorer:
                 None,
             )
         return ran
+
+    def _note(self, ran: Ran) -> None:
+        """Keep a history for the other process, if it is of the class that is explored: it may have gone on as another."""
+        main = self.stage.main
+        if self.elsewhere and len(self.seen) < ELSEWHERE_MAX:
+            events = main.history
+            type_ = attributes_of(events[0])["workflowType"]
+            if (type_["name"], type_["version"]) == (main.workflow.NAME, main.workflow.VERSION):
+                self.seen.append((list(ran.points), main.run_id, events))
+
+    def _replay_elsewhere(self) -> None:
+        """
+        Replay what was seen in another process.
+
+        Raises:
+            ScheduleFailedException: it does something else there.
+        """
+        if not self.elsewhere:
+            return
+        main = self.stage.main
+        try:
+            histories = [(main.workflow_id, run_id, events) for _, run_id, events in self.seen]
+            self.report.not_elsewhere = replay_elsewhere(main.workflow, histories)
+        except ReplayedElsewhereException as error:
+            points = self.seen[error.number][0]
+            self._error_of(Script([point.label for point in points]))
+            raise self._failure(error, points, "found in another process") from error
 
     def _error_of(self, chooser: Chooser) -> Exception | None:
         try:
@@ -302,6 +343,7 @@ def explore(
     data: Any,
     schedule: Sequence[str] | str | Path | None,
     setup: Callable[[], object] | None,
+    elsewhere: bool,
     options: dict[str, Any],
 ) -> Exploration:
     """Explore; see ``Flow.explore``."""
@@ -309,7 +351,8 @@ def explore(
     scenario = Scenario(workflow, input, options, list(signals), cancel, crashes, setup)
     began_s = time.monotonic()
     stage = Stage(flow, scenario, pairs, stuck_is_fine=may_get_stuck)
-    explorer = Explorer(stage, Invariants(check, all_signals_received), max_depth, flow.folder)
+    elsewhere = elsewhere and flow.replay and flow.converter is JSON
+    explorer = Explorer(stage, Invariants(check, all_signals_received), max_depth, flow.folder, elsewhere)
     try:
         if schedule is not None:
             return explorer.one(Script(_read(schedule)))

@@ -307,6 +307,7 @@ class Flow:
         data: Any = None,
         schedule: Sequence[str] | str | Path | None = None,
         setup: Callable[[], object] | None = None,
+        elsewhere: bool = True,
         **options: Any,
     ) -> "Exploration":
         """
@@ -321,7 +322,8 @@ class Flow:
             check: called with the result, or with the exception that ``result()`` would raise, and the history; whatever it
                 raises is a failure. None: every exception but that of a cancel is one.
             outcomes: for activities, Lambda functions and children, a list of what a call may come to, each time anew:
-                ``{charge: [returns("paid"), raises(Declined()), TIMES_OUT]}``; in pairs where a key cannot be one.
+                ``{charge: [returns("paid"), raises(Declined()), TIMES_OUT]}``; in pairs where a key cannot be one. A fake that
+                stood for it before gets the calls.
             signals: ``(name, value)`` of signals that come, in any order and at any time.
             cancel: somebody asks to cancel, at any time.
             crashes: how often the decider starts again with an empty memory, or dies with a task in hand.
@@ -334,6 +336,8 @@ class Flow:
             data: what Hypothesis' ``st.data()`` gives: it draws one schedule, and shrinks a failure.
             schedule: run this one alone: labels as a failure lists them, or the file it was kept in.
             setup: called before each run: what real activities leave behind is none of the service's business.
+            elsewhere: in the end, replay what was seen in another process, too: with other hashes, no environment variables, and
+                a new import of the class. Not where values go through a converter of your own.
 
         Returns:
             What was looked at; ``print`` tells it in a line.
@@ -364,6 +368,7 @@ class Flow:
                 data=data,
                 schedule=schedule,
                 setup=setup,
+                elsewhere=elsewhere,
                 options=options,
             )
         finally:
