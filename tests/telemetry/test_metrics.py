@@ -1,5 +1,6 @@
 """Metrics: what is counted and timed, in Prometheus's form and through OpenTelemetry."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from pyflow.exceptions import ActivityCanceledException, NondeterminismException, ServiceFault
+from pyflow.interceptors import chain
 from pyflow.swf import decisions as swf
 from pyflow.telemetry import instruments
 from pyflow.telemetry.metrics import Metrics
@@ -142,3 +144,17 @@ def test_each_metric_is_in_the_operators_page() -> None:
         assert f"`pyflow_{each.name}`" in page
         for label in each.labels:
             assert label in page
+
+
+def test_what_the_operators_page_shows_can_be_run() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    shown: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, shown)
+    shown["tracing"].shutdown()
+    assert (
+        chain([shown["SlowCalls"](), shown["tracing"]], "call", lambda operation, request: request)("ListDomains", {})
+        == {}
+    )
