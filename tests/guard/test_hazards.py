@@ -232,8 +232,8 @@ def test_finally_of_a_run_that_is_let_go_of_is_not_the_workflows_doing(caplog):
     execution = flow.start(Tidying)
     flow.run_until_blocked()
     flow.deploy(Tidying)
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert execution.result() is None
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     flow.close()
 
 
