@@ -102,7 +102,8 @@ class Heart:
             beat.due_s = due_s  # what stands in the queue with another time counts no more
             if due_s is not None:
                 heapq.heappush(self._queue, (due_s, next(self._order), beat))
-                self._changed.notify()
+                if self._queue[0][2] is beat:  # else who waits for an earlier one looks at the next by itself
+                    self._changed.notify()
 
     def _run(self) -> None:
         while (beat := self._next()) is not None:
@@ -122,6 +123,8 @@ class Heart:
                     continue
                 _, _, beat = heapq.heappop(self._queue)
                 beat.due_s, beat.sending = None, True
+                if self._queue:
+                    self._changed.notify()  # the other thread waits for the next one from here on
                 return beat
         return None
 

@@ -35,6 +35,7 @@ from .loop import Loop, run_alone
 from .performance import Performance
 from .processes import Processes, is_body_process
 from .slots import Pace, Slots
+from .threads import Threads
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ class ActivityWorker:
         self._fault: BaseException | None = None
         self._answers = Answers(self._client, self._stop)
         self._heart = Heart()
+        self._threads = Threads()
         self._processes = Processes(self._client, converter, cancel_grace_s)
         self._loop: Loop | None = None
         self._under_way: set[Performance | str] = set()  # a string: the token of a task that nobody here performs
@@ -288,7 +290,7 @@ class ActivityWorker:
             kept = next(iter(self._slots.sizes))
             self._add(raw["taskToken"])
             self._give_back_others(kept)
-            Thread(target=self._refuse, args=(raw, kept), name="pyflow-unknown", daemon=True).start()
+            self._threads.run("pyflow-unknown", self._refuse, raw, kept)
             return
         side = performance.activity.worker_side
         self._add(performance)
@@ -302,7 +304,7 @@ class ActivityWorker:
             return
         run = self._in_process if side.executor == "process" else _here
         name = f"pyflow-{side.executor} {performance.task.activity_id} {performance.activity.name}"
-        Thread(target=self._perform, args=(performance, beat, wait_s, run), name=name, daemon=True).start()
+        self._threads.run(name, self._perform, performance, beat, wait_s, run)
 
     def _begin_on_loop(self, performance: Performance, beat: Beat, wait_s: float) -> None:
         assert self._loop is not None
@@ -348,7 +350,7 @@ class ActivityWorker:
     def _finish_in_thread(self, performance: Performance, beat: Beat, outcome: Outcome) -> None:
         """Answer for a body of the loop, which may not be blocked."""
         name = f"pyflow-answer {performance.task.activity_id}"
-        Thread(target=self._finish, args=(performance, beat, outcome), name=name, daemon=True).start()
+        self._threads.run(name, self._finish, performance, beat, outcome)
 
     def _finish(self, performance: Performance, beat: Beat, outcome: Outcome) -> None:
         """Answer a task; whatever happens, the slot is free again."""
@@ -397,6 +399,7 @@ class ActivityWorker:
             if not self._is_done_within(self._cancel_grace_s + (1.0 if "process" in self._slots.sizes else 0.0)):
                 self._give_up(self._left())
         self._heart.stop()
+        self._threads.close()
         if self._loop is not None:
             self._loop.close()
         self._processes.close()
