@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from typing import Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from . import _fiber
@@ -17,8 +17,7 @@ from .converter import JSON, DataConverter, duration
 from .exceptions import NotInWorkflowException, PyflowException
 from .future import InvocationFuture
 from .payloads.hints import Hints, hints_of
-from .replay.tables import Kind
-from .retry import Attempts, RetryPolicy
+from .retry import RetryPolicy
 from .runtime import Runtime
 from .swf import decisions as swf
 from .tasks import current_task, performing
@@ -84,6 +83,7 @@ class Activity(Generic[P, R]):
         self.registration = registration
         self.worker_side = worker_side
         self.retry: RetryPolicy | None = None
+        self._type = {"name": name, "version": version}
         self._asked: dict[str, Any] = {}
         self._known_hints: Hints | None = None
         self._signature = inspect.signature(function)
@@ -116,15 +116,7 @@ class Activity(Generic[P, R]):
                 f"run the plain function"
             )
         run: Runtime = fiber.owner
-        own_id = run.next_id("activity")
-        text = self.text_of(args, kwargs, run.converter)
-        type_ = {"name": self.name, "version": self.version}
-        decide = partial(swf.schedule_activity_task, own_id, self.name, self.version, input=text, **self._asked)
-        future: InvocationFuture[R] = run.invoke(Kind.ACTIVITY, own_id, type_, decide, text, not self._asked)
-        future._hint = self._hints.result  # noqa: SLF001 - how its result is read
-        if self.retry is not None:
-            future.attempts = Attempts(self.retry, own_id, run.seconds())
-        return future
+        return run.schedule(self._type, self._pack(args, kwargs), self._asked, self.retry, self._hints.result)
 
     @property
     def _hints(self) -> Hints:
@@ -160,16 +152,16 @@ class Activity(Generic[P, R]):
         """
         copy = Activity[P, R](self.function, self.name, self.version, self.registration, self.worker_side)
         copy.retry = self.retry if retry is None else retry
-        given = {
-            "start_to_close_timeout": duration(start_to_close, "start_to_close"),
-            "schedule_to_start_timeout": duration(schedule_to_start, "schedule_to_start"),
-            "schedule_to_close_timeout": duration(schedule_to_close, "schedule_to_close"),
-            "heartbeat_timeout": duration(heartbeat, "heartbeat"),
-            "task_list": task_list,
-            "task_priority": None if priority is None else str(priority),
-        }
-        self._check_heartbeat(given["heartbeat_timeout"])
-        copy._asked = {**self._asked, **{name: value for name, value in given.items() if value is not None}}
+        heartbeat_timeout = duration(heartbeat, "heartbeat")
+        self._check_heartbeat(heartbeat_timeout)
+        copy._asked = self._asked | swf.given(
+            startToCloseTimeout=duration(start_to_close, "start_to_close"),
+            scheduleToStartTimeout=duration(schedule_to_start, "schedule_to_start"),
+            scheduleToCloseTimeout=duration(schedule_to_close, "schedule_to_close"),
+            heartbeatTimeout=heartbeat_timeout,
+            taskList=swf.task_list(task_list),
+            taskPriority=None if priority is None else str(priority),
+        )
         return copy
 
     def execute(self, input: str | None, converter: DataConverter = JSON) -> str:

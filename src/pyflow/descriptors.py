@@ -7,17 +7,26 @@ object of them).
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import cached_property
 from types import MethodType
-from typing import Any, Generic, Self, TypedDict, Unpack, overload
+from typing import Any, Final, Generic, Self, TypedDict, Unpack, overload
 
+from .converter import duration
 from .exceptions import InvocationException
 from .future import InvocationFuture, R
 from .payloads.hints import if_rich
+from .replay.invocations import NO_OPTIONS
 from .retry import LAMBDA_RETRY, RetryPolicy
+from .runtime import Runtime
+from .swf.decisions import given
+from .swf.decisions import task_list as task_list_named
 
 __all__ = ["ActivityDescriptor", "ChildWorkflowDescriptor", "LambdaDescriptor"]
 
 Duration = float | str | timedelta | None
+
+_NO_MORE: Final = (None, None, None, None)
+"""What most calls say of an activity's further settings."""
 
 
 class _OfActivity(TypedDict, total=False):
@@ -53,21 +62,44 @@ class _Descriptor(Generic[R]):
         return self if instance is None else MethodType(self._call, instance)
 
     def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
-        raise NotImplementedError
-
-    def _typed(self, future: InvocationFuture[Any]) -> InvocationFuture[Any]:
-        """Let a future's result be read by the hint."""
-        if self._hint is not None:
-            future._hint = self._hint  # noqa: SLF001 - how its result is read
-        return future
-
-    def _input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if len(args) > 1 or (args and kwargs):
             raise InvocationException(
                 f"{self._noun} takes one positional argument or keywords, not both and not several: {self!r} "
                 f"was called with {len(args)} positional and {len(kwargs)} keyword arguments"
             )
-        return args[0] if args else kwargs or None
+        future = self._invoke(instance.swf, args[0] if args else kwargs or None)
+        if self._hint is not None:
+            future._hint = self._hint  # noqa: SLF001 - how its result is read
+        return future
+
+    def _invoke(self, swf: Any, input: Any) -> InvocationFuture[Any]:
+        raise NotImplementedError
+
+
+def activity_options(
+    timeout: Duration,
+    task_list: str | None,
+    schedule_to_start: Duration,
+    schedule_to_close: Duration,
+    heartbeat: Duration,
+    priority: int | None,
+) -> dict[str, Any]:
+    """Return what a decision says of an activity's further settings, in SWF's spelling; see ``self.swf.invoke_activity``."""
+    if not timeout and not task_list and (schedule_to_start, schedule_to_close, heartbeat, priority) == _NO_MORE:
+        return NO_OPTIONS
+    return given(
+        startToCloseTimeout=_limit(timeout, "timeout") if timeout else None,
+        scheduleToStartTimeout=_limit(schedule_to_start, "schedule_to_start"),
+        scheduleToCloseTimeout=_limit(schedule_to_close, "schedule_to_close"),
+        heartbeatTimeout=_limit(heartbeat, "heartbeat"),
+        taskList=task_list_named(task_list or None),
+        taskPriority=None if priority is None else str(priority),
+    )
+
+
+def _limit(timeout: Duration, what: str) -> str | None:
+    """Return a timeout in SWF's form; ``"NONE"``, which switches it off, as it is."""
+    return "NONE" if timeout == "NONE" else duration(timeout, what)
 
 
 class LambdaDescriptor(_Descriptor[R]):
@@ -115,11 +147,9 @@ class LambdaDescriptor(_Descriptor[R]):
     def __repr__(self) -> str:
         return f"LambdaDescriptor({self.function_name!r})"
 
-    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
-        future: InvocationFuture[Any] = instance.swf.invoke_lambda(
-            self.function_name, self._input(args, kwargs), self.timeout, retry=self.retry
-        )
-        return self._typed(future)
+    def _invoke(self, swf: Any, input: Any) -> InvocationFuture[Any]:
+        future: InvocationFuture[Any] = swf.invoke_lambda(self.function_name, input, self.timeout, retry=self.retry)
+        return future
 
 
 class ActivityDescriptor(_Descriptor[R]):
@@ -187,24 +217,25 @@ class ActivityDescriptor(_Descriptor[R]):
         self.activity_version = activity_version
         self.timeout = timeout
         self.task_list = task_list
+        self._type = {"name": activity_name, "version": activity_version}
+
+    @cached_property
+    def _options(self) -> dict[str, Any]:
+        return activity_options(
+            self.timeout,
+            self.task_list,
+            self.schedule_to_start,
+            self.schedule_to_close,
+            self.heartbeat,
+            self.priority,
+        )
 
     def __repr__(self) -> str:
         return f"ActivityDescriptor({self.activity_name!r}, {self.activity_version!r})"
 
-    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
-        future: InvocationFuture[Any] = instance.swf.invoke_activity(
-            self.activity_name,
-            self.activity_version,
-            self._input(args, kwargs),
-            self.timeout,
-            self.task_list,
-            schedule_to_start=self.schedule_to_start,
-            schedule_to_close=self.schedule_to_close,
-            heartbeat=self.heartbeat,
-            priority=self.priority,
-            retry=self.retry,
-        )
-        return self._typed(future)
+    def _invoke(self, swf: Any, input: Any) -> InvocationFuture[Any]:
+        runtime: Runtime = swf._run  # noqa: SLF001 - the helper is the author's face of it
+        return runtime.schedule(self._type, input, self._options, self.retry, None)
 
 
 class ChildWorkflowDescriptor(_Descriptor[R]):
@@ -285,11 +316,11 @@ class ChildWorkflowDescriptor(_Descriptor[R]):
     def __repr__(self) -> str:
         return f"ChildWorkflowDescriptor({self.workflow_name!r}, {self.workflow_version!r})"
 
-    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
-        future: InvocationFuture[Any] = instance.swf.invoke_child_workflow(
+    def _invoke(self, swf: Any, input: Any) -> InvocationFuture[Any]:
+        future: InvocationFuture[Any] = swf.invoke_child_workflow(
             self.workflow_name,
             self.workflow_version,
-            self._input(args, kwargs),
+            input,
             child_policy=self.child_policy,
             lambda_role=self.lambda_role,
             task_list=self.task_list,
@@ -299,4 +330,4 @@ class ChildWorkflowDescriptor(_Descriptor[R]):
             priority=self.priority,
             retry=self.retry,
         )
-        return self._typed(future)
+        return future

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 from uuid import UUID
 
@@ -99,22 +98,18 @@ class Language:
         self._run.enter()
         role = self._run.started.get("lambdaRole") if lambda_role is None else lambda_role
         type_ = type_of(workflow)
-        decide = partial(
-            swf.start_child_workflow_execution,
-            own_id,
-            **type_,
-            input=None
-            if input is None
-            else self._run.converter.encode(input, "the input of child workflow", type_["name"]),
-            task_list=task_list,
-            child_policy=child_policy,
-            lambda_role=role,
-            tag_list=None if tags is None else list(tags),
-            task_priority=None if priority is None else str(priority),
-            execution_start_to_close_timeout=duration(execution_start_to_close, "execution_start_to_close"),
-            task_start_to_close_timeout=duration(task_start_to_close, "task_start_to_close"),
+        name = type_["name"]
+        text = None if input is None else self._run.converter.encode(input, "the input of child workflow", name)
+        options = swf.given(
+            taskList=swf.task_list(task_list),
+            childPolicy=child_policy,
+            lambdaRole=role,
+            tagList=None if tags is None else list(tags),
+            taskPriority=None if priority is None else str(priority),
+            executionStartToCloseTimeout=duration(execution_start_to_close, "execution_start_to_close"),
+            taskStartToCloseTimeout=duration(task_start_to_close, "task_start_to_close"),
         )
-        handle = self._run.invoke(Kind.CHILD, own_id, type_, decide, future_class=ChildHandle)
+        handle = self._run.invoke(Kind.CHILD, own_id, type_, text, options, future_class=ChildHandle)
         handle._hint = hints_of(getattr(workflow, "run", None)).result
         if retry is not None:
             handle.attempts = Attempts(retry, own_id, self._run.seconds())

@@ -7,14 +7,13 @@ RequestCancelExternalWorkflowExecutionDecisionAttributes.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any, Protocol, TypedDict, TypeVar
 
 from .future import InvocationFuture
 from .replay.tables import Kind
 from .retry import RetryPolicy
 from .runtime import Runtime
-from .swf import decisions as swf
+from .swf.decisions import given
 
 T = TypeVar("T")
 I_contra = TypeVar("I_contra", contravariant=True)
@@ -96,10 +95,7 @@ class ExternalWorkflow:
             One decision, ``RequestCancelExternalWorkflowExecution``; ``cancelN`` in its control.
         """
         own_id = self._run.next_id("cancel")
-        decide = partial(
-            swf.request_cancel_external_workflow_execution, self.workflow_id, run_id=self.run_id, control=own_id
-        )
-        return self._run.invoke(Kind.CANCEL, own_id, self.workflow_id, decide)
+        return self._run.invoke(Kind.CANCEL, own_id, self.workflow_id, options=given(runId=self.run_id))
 
 
 class ChildHandle(InvocationFuture[T]):
@@ -130,12 +126,5 @@ def signal_external(
 ) -> InvocationFuture[None]:
     """Ask for a signal to another execution."""
     own_id = run.next_id("signal")
-    decide = partial(
-        swf.signal_external_workflow_execution,
-        workflow_id,
-        name,
-        run_id=run_id,
-        input=None if value is None else run.converter.encode(value, "the value of signal", name),
-        control=own_id,
-    )
-    return run.invoke(Kind.SIGNAL, own_id, name, decide)
+    text = None if value is None else run.converter.encode(value, "the value of signal", name)
+    return run.invoke(Kind.SIGNAL, own_id, name, text, given(workflowId=workflow_id, runId=run_id))

@@ -1,6 +1,5 @@
 """The further attempts of an invocation: what follows when one has failed."""
 
-from functools import partial
 from typing import Any
 
 from .chance import Chance
@@ -11,7 +10,6 @@ from .replay.reserved import RETRY
 from .replay.tables import Kind
 from .retry import THROTTLED, Attempts, is_throttled
 from .runtime import Runtime
-from .swf import decisions as swf
 
 
 def try_again(runtime: Runtime, future: InvocationFuture[Any], invocation: Invocation) -> bool:
@@ -36,8 +34,8 @@ def try_again(runtime: Runtime, future: InvocationFuture[Any], invocation: Invoc
     if not wanted:
         return False
     pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(runtime.run_id, timer_id), failure)
-    decide = partial(swf.start_timer, timer_id, str(duration(pause_s, "the pause before an attempt")))
-    pause = Invocation(Kind.TIMER, timer_id, None, decide, invocation.where)
+    seconds = str(duration(pause_s, "the pause before an attempt"))
+    pause = Invocation(Kind.TIMER, timer_id, None, invocation.where, options={"startToFireTimeout": seconds})
     paused = InvocationFuture[None](runtime, pause)
     paused._on_settled = lambda _: _next_attempt(runtime, future, attempts, invocation)  # noqa: SLF001 - nobody else waits for it
     pause.future = paused
@@ -52,8 +50,7 @@ def _next_attempt(runtime: Runtime, future: InvocationFuture[Any], attempts: Att
         return
     attempts.number += 1
     own_id = f"{attempts.first_id}.{attempts.number}"
-    decide = partial(swf.with_id, before.decide(), own_id)
-    invocation = Invocation(before.kind, own_id, before.name, decide, before.where, before.input, before.is_plain)
+    invocation = Invocation(before.kind, own_id, before.name, before.where, before.input, before.options)
     invocation.future = future
     future.invocation = invocation
     runtime.replayer.ask(invocation)

@@ -25,6 +25,7 @@ from .retrying import try_again
 from .runtime import Runtime
 from .signals import call_handler, decode, handlers_of
 from .swf.decisions import Decision
+from .swf.model import DECISION_ATTRIBUTES
 from .workflow import Workflow, WorkflowInvocationHelper
 
 logger = logging.getLogger("pyflow")
@@ -207,7 +208,7 @@ class Run:
         What goes wrong is no business of the code: it is kept for the loop, and the code is never resumed.
         """
         try:
-            return self._replayer.has_whole_batch and self._take()
+            return self._replayer.last_event_id < self._replayer.resumes_up_to and self._take()
         except BaseException as error:
             self.runtime.give_up(error)
             return False
@@ -222,9 +223,7 @@ class Run:
         """Apply a batch and make ready what it answers; False if no code may go on with it."""
         replayer, runtime = self._replayer, self.runtime
         settled = replayer.apply()
-        runtime.batch += 1
-        runtime.time = replayer.time
-        runtime.is_replaying = replayer.started_event_id <= replayer.ahead.completed_up_to
+        runtime.batch = replayer.batch
         for invocation in settled:
             future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
             if future is None or (invocation.outcome is not _SUCCEEDED and try_again(runtime, future, invocation)):
@@ -238,10 +237,10 @@ class Run:
         strands = self._strands
         if strands.main is None:
             strands.start(self._execute, 1)
-        if self._replayer.signals:
+        if replayer.signals:
             self._deliver_signals()
-        if self._replayer.cancel_requested is not None and not self._cancel_noted:
-            self._request_cancel(*self._replayer.cancel_requested)
+        if replayer.cancel_requested is not None and not self._cancel_noted:
+            self._request_cancel(*replayer.cancel_requested)
         return True
 
     def _request_cancel(self, event_id: int, cause: str | None) -> None:
@@ -304,7 +303,7 @@ class Run:
                 left or "none",
                 handling,
             )
-        self._replayer.ask(Invocation(Kind.CLOSE, "", decision["decisionType"], lambda: decision))
+        self._replayer.ask(_close(decision))
 
     def _run_code(self, workflow_input: Any) -> Any:
         self.workflow = self.workflow_class(WorkflowInvocationHelper(self.runtime))
@@ -322,3 +321,8 @@ class Run:
             format_place(drift.where),
             len(self.drifts) - 1,
         )
+
+
+def _close(decision: Decision) -> Invocation:
+    decision_type = decision["decisionType"]
+    return Invocation(Kind.CLOSE, "", decision_type, options=decision[DECISION_ATTRIBUTES[decision_type]])

@@ -18,18 +18,21 @@ from .future import Future, InvocationFuture, Wait
 from .guard import Guard, Mode
 from .logs import Logs
 from .replay.ahead import Recorded
-from .replay.invocations import LAMBDA_RETRIES_MAX, Failure, Invocation
+from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure, Invocation
 from .replay.replayer import Replayer
 from .replay.reserved import PATCH
 from .replay.tables import Kind, State
+from .retry import Attempts, RetryPolicy
 from .scopes import Scope
 from .signals import Inbox
 from .spawned import SpawnedFuture
 from .strands import Strand, Strands
-from .swf import decisions as swf
-from .swf.decisions import Decision
+from .swf.decisions import given
 
 T = TypeVar("T")
+
+# A global costs a tenth of what a member costs that is looked up on its enum: only where every invocation passes.
+_ACTIVITY = Kind.ACTIVITY
 
 PATCH_ID_MAX: Final = 243
 """Characters of a patch's name: SWF takes 256 for a marker's, and ours begins with ``pyflow.patch.``."""
@@ -49,10 +52,8 @@ class Runtime:
 
     Attributes:
         replayer, strands: what history holds against what code asked for; the fibers.
-        time: the time of the batch, as the history gives it.
         batch: the number of the batch applied last.
         settled_count: how many futures have settled so far.
-        is_replaying: code runs over a batch that an earlier decision task has completed.
         is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
         fault: why this decision task cannot be answered; None: it can, as far as is known.
         guard: watches the code; None: nobody does.
@@ -76,10 +77,8 @@ class Runtime:
         self.workflow_class = workflow_class
         self.workflow_id = workflow_id
         self.run_id = run_id
-        self.time: datetime | float = 0.0
         self.batch = 0
         self.settled_count = 0
-        self.is_replaying = False
         self.is_unlike_2_0_0 = False
         self.fault: BaseException | None = None
         self.is_free = False
@@ -116,6 +115,16 @@ class Runtime:
     def seconds(self) -> float:
         """Return the time of the batch in seconds since the epoch."""
         return self.time.timestamp() if isinstance(self.time, datetime) else self.time
+
+    @property
+    def time(self) -> datetime | float:
+        """The time of the batch, as the history gives it."""
+        return self.replayer.time
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether code runs over a batch that an earlier decision task has completed."""
+        return self.replayer.started_event_id <= self.replayer.ahead.completed_up_to
 
     @property
     def is_of_2_0_0(self) -> bool:
@@ -167,7 +176,9 @@ class Runtime:
 
     def next_id(self, kind: str) -> str:
         """Return the next id of a kind (contract 3)."""
-        strand = self.enter()
+        strands = self.strands
+        strand = strands.current if getcurrent() is strands.running else self.enter()
+        assert strand is not None
         counters = strand.counters
         counters[kind] = number = counters.get(kind, 0) + 1
         return f"{strand.prefix}{kind}{number}"
@@ -177,25 +188,46 @@ class Runtime:
         own_id = self.next_id("child_workflow")
         return own_id if self._legacy_child_ids else self.replayer.child_prefix + own_id
 
+    def schedule(
+        self, activity_type: dict[str, str], value: Any, options: dict[str, Any], retry: RetryPolicy | None, hint: Any
+    ) -> InvocationFuture[Any]:
+        """
+        Schedule an activity task.
+
+        Args:
+            activity_type: its name and version, as SWF's decisions have them.
+            value: the input; None sends none.
+            options: what else the decision says, in SWF's spelling.
+            retry: when to try again; None: never.
+            hint: the type hint by which the result is read; None: it is JSON.
+        """
+        own_id = self.next_id("activity")
+        text = None if value is None else self.converter.encode(value, "the input of activity", activity_type["name"])
+        future = self.invoke(_ACTIVITY, own_id, activity_type, text, options)
+        if hint is not None:
+            future._hint = hint  # noqa: SLF001 - how its result is read
+        if retry is not None:
+            future.attempts = Attempts(retry, own_id, self.seconds())
+        return future
+
     def invoke(
         self,
         kind: Kind,
         id: str,
         name: Any,
-        decide: Callable[[], Decision],
         input: str | None = None,
-        is_plain: bool = False,
+        options: dict[str, Any] = NO_OPTIONS,
         *,
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future; see ``Invocation`` for what it is made of."""
         where = caller(sys._getframe(2))  # noqa: SLF001 - CPython's own name for it
-        invocation = Invocation(kind, id, name, decide, where, input, is_plain)
+        invocation = Invocation(kind, id, name, where, input, options)
         invocation.future = future = future_class(self, invocation)
         self.replayer.ask(invocation)
-        strand = self.strands.current
-        if strand is not None and strand.scopes:
-            strand.scopes[-1].add(future)
+        scopes = self.strands.current.scopes  # type: ignore[union-attr] # whoever took an id runs in one
+        if scopes:
+            scopes[-1].add(future)
         return future
 
     def start_timeout(self, seconds: float | timedelta) -> InvocationFuture[None]:
@@ -204,7 +236,7 @@ class Runtime:
         seconds_text = duration(seconds, "a timeout")
         if seconds_text is None:
             raise ValueError("a timeout needs a number of seconds or a timedelta, not None")
-        return self.invoke(Kind.TIMER, own_id, None, partial(swf.start_timer, own_id, seconds_text))
+        return self.invoke(Kind.TIMER, own_id, None, options={"startToFireTimeout": seconds_text})
 
     def recorded(self, name: str) -> Recorded | None:
         """Return a recorded value if the history given so far holds it anywhere."""
@@ -255,13 +287,8 @@ class Runtime:
         invocation.retries = LAMBDA_RETRIES_MAX
         if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
             own_id = self._own_control("cancel")
-            decide = partial(
-                swf.request_cancel_external_workflow_execution,
-                invocation.id,
-                run_id=invocation.child_run_id,
-                control=own_id,
-            )
-            self.replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, decide, invocation.where))
+            options = given(runId=invocation.child_run_id)
+            self.replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, invocation.where, options=options))
             return True
         self.replayer.cancel(invocation, optional=False)
         return invocation.state in {State.CANCELING, State.CANCEL_REQUESTED} and invocation.kind is not Kind.TIMER
@@ -332,7 +359,7 @@ class Runtime:
         takes_it = deprecated or in_history or not self.is_replaying
         if in_history or (takes_it and not deprecated):
             where = caller(sys._getframe(2))  # noqa: SLF001 - as in invoke
-            self.replayer.ask(Invocation(Kind.MARKER, name, None, partial(swf.record_marker, name), where))
+            self.replayer.ask(Invocation(Kind.MARKER, name, None, where))
         self._patches[patch_id] = takes_it
         return takes_it
 

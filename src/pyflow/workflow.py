@@ -7,19 +7,20 @@ Each call that asks for something takes the next id of its kind (contract 3), so
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, TypeVar, overload
 
 from .converter import DATA_MAX, DataConverter, cut, duration
+from .descriptors import activity_options
 from .exceptions import PyflowException, SerializationException, WaitTimedOutException
 from .failures import format_traceback
 from .future import Future, InvocationFuture, flatten, wait_for
 from .language import Language
 from .payloads.hints import hints_of
-from .replay.invocations import LAMBDA_RETRIES_MAX, Failure
+from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure
 from .replay.tables import Kind, State
 from .retry import LAMBDA_RETRY, Attempts, RetryPolicy
-from .swf import decisions as swf
+from .swf.decisions import given
+from .swf.decisions import task_list as task_list_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,9 +36,6 @@ _ACTIVITY = Kind.ACTIVITY
 P = ParamSpec("P")
 T = TypeVar("T")
 Duration = float | str | timedelta | None
-
-_NO_MORE: Final = (None, None, None, None)
-"""What most calls say of an activity's further settings."""
 
 
 class Workflow:
@@ -206,9 +204,8 @@ class WorkflowInvocationHelper(Language):
             if input_arg is None
             else self._run.converter.encode(input_arg, "the input of Lambda function", function_name, sealable=False)
         )
-        limit = duration(timeout, "timeout") if timeout else None
-        decide = partial(swf.schedule_lambda_function, own_id, function_name, input=text, start_to_close_timeout=limit)
-        future = self._run.invoke(_LAMBDA, own_id, function_name, decide, text, limit is None)
+        options = given(startToCloseTimeout=duration(timeout, "timeout")) if timeout else NO_OPTIONS
+        future = self._run.invoke(_LAMBDA, own_id, function_name, text, options)
         if retry is not LAMBDA_RETRY and retry != LAMBDA_RETRY:
             future.invocation.retries = LAMBDA_RETRIES_MAX
             if retry is not None:
@@ -255,32 +252,8 @@ class WorkflowInvocationHelper(Language):
         Source:
             SWF API Reference, ScheduleActivityTaskDecisionAttributes.
         """
-        own_id = self._run.next_id("activity")
-        text = None if input_arg is None else self._run.converter.encode(input_arg, "the input of activity", name)
-        limit = _limit(timeout, "timeout") if timeout else None
-        decide = partial(
-            swf.schedule_activity_task,
-            own_id,
-            name,
-            version,
-            input=text,
-            start_to_close_timeout=limit,
-            task_list=task_list or None,
-        )
-        is_plain = limit is None
-        if (schedule_to_start, schedule_to_close, heartbeat, priority) != _NO_MORE:
-            is_plain = False
-            decide = partial(
-                decide,
-                schedule_to_start_timeout=_limit(schedule_to_start, "schedule_to_start"),
-                schedule_to_close_timeout=_limit(schedule_to_close, "schedule_to_close"),
-                heartbeat_timeout=_limit(heartbeat, "heartbeat"),
-                task_priority=None if priority is None else str(priority),
-            )
-        future = self._run.invoke(_ACTIVITY, own_id, {"name": name, "version": version}, decide, text, is_plain)
-        if retry is not None:
-            future.attempts = Attempts(retry, own_id, self._run.seconds())
-        return future
+        options = activity_options(timeout, task_list, schedule_to_start, schedule_to_close, heartbeat, priority)
+        return self._run.schedule({"name": name, "version": version}, input_arg, options, retry, None)
 
     def invoke_child_workflow(
         self,
@@ -326,25 +299,17 @@ class WorkflowInvocationHelper(Language):
             SWF API Reference, StartChildWorkflowExecutionDecisionAttributes.
         """
         own_id = self._run.next_child_id()
-        decide = partial(
-            swf.start_child_workflow_execution,
-            own_id,
-            name,
-            version,
-            input=None
-            if input_arg is None
-            else self._run.converter.encode(input_arg, "the input of child workflow", name),
-            child_policy=child_policy,
-            lambda_role=self.lambda_role if lambda_role is None else lambda_role,
-            task_list=task_list,
-            execution_start_to_close_timeout=duration(
-                execution_start_to_close_timeout, "execution_start_to_close_timeout"
-            ),
-            task_start_to_close_timeout=duration(task_start_to_close_timeout, "task_start_to_close_timeout"),
-            tag_list=None if tags is None else list(tags),
-            task_priority=None if priority is None else str(priority),
+        text = None if input_arg is None else self._run.converter.encode(input_arg, "the input of child workflow", name)
+        options = given(
+            childPolicy=child_policy,
+            lambdaRole=self.lambda_role if lambda_role is None else lambda_role,
+            taskList=task_list_named(task_list),
+            executionStartToCloseTimeout=duration(execution_start_to_close_timeout, "execution_start_to_close_timeout"),
+            taskStartToCloseTimeout=duration(task_start_to_close_timeout, "task_start_to_close_timeout"),
+            tagList=None if tags is None else list(tags),
+            taskPriority=None if priority is None else str(priority),
         )
-        future = self._run.invoke(Kind.CHILD, own_id, {"name": name, "version": version}, decide)
+        future = self._run.invoke(Kind.CHILD, own_id, {"name": name, "version": version}, text, options)
         if retry is not None:
             future.attempts = Attempts(retry, own_id, self._run.seconds())
         return future
@@ -381,13 +346,11 @@ class WorkflowInvocationHelper(Language):
             if recorded is None
             else recorded.details or "null"
         )
-        future = self._run.invoke(
-            Kind.MARKER, own_id, None, partial(swf.record_marker, own_id, details=details), future_class=_RecordedFuture
-        )
+        future = self._run.invoke(Kind.MARKER, own_id, None, options={"details": details}, future_class=_RecordedFuture)
         future._hint = hints_of(callable).result  # noqa: SLF001 - how its result is read
         if recorded is not None and recorded.with_signal:
-            signal = partial(swf.signal_external_workflow_execution, self.workflow_id, signal_id, run_id=self.run_id)
-            self._run.invoke(Kind.SIGNAL, signal_id, signal_id, signal)
+            options = {"workflowId": self.workflow_id, "runId": self.run_id}
+            self._run.invoke(Kind.SIGNAL, signal_id, signal_id, options=options)
         else:
             self._run.settle_now(future, details)
         return future
@@ -416,7 +379,7 @@ class WorkflowInvocationHelper(Language):
         seconds_text = duration(seconds, "a timer", default="")
         if not seconds_text:
             raise ValueError("a timer needs a number of seconds or a timedelta, not None")
-        return self._run.invoke(Kind.TIMER, own_id, None, partial(swf.start_timer, own_id, seconds_text))
+        return self._run.invoke(Kind.TIMER, own_id, None, options={"startToFireTimeout": seconds_text})
 
     def sleep(self, seconds: float | timedelta) -> None:
         """Start a timer and wait for it; see ``start_timer``."""
@@ -504,11 +467,6 @@ class WorkflowInvocationHelper(Language):
                 f"{sum(future.done for future in flat)} of {len(flat)} were done when the {timeout} seconds were over"
             )
         return done
-
-
-def _limit(timeout: Duration, what: str) -> str | None:
-    """Return a timeout in SWF's form; ``"NONE"``, which switches it off, as it is."""
-    return "NONE" if timeout == "NONE" else duration(timeout, what)
 
 
 RECORDED_MAX: Final = DATA_MAX // 8

@@ -5,11 +5,11 @@ What a state brings about stands here: a requested one owes its decision, a canc
 outcome.
 """
 
-from collections.abc import Callable
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pyflow.swf.decisions import Decision
+from pyflow.swf.model import DECISION_ATTRIBUTES
 
 from .machine import REQUESTED, unexpected
 from .tables import Kind, State
@@ -47,6 +47,20 @@ class Failure(NamedTuple):
     timeout_type: str | None = None
 
 
+_FORMS: Final[dict[Kind, tuple[str, str, str | None]]] = {
+    Kind.LAMBDA: ("ScheduleLambdaFunction", "id", "name"),
+    Kind.ACTIVITY: ("ScheduleActivityTask", "activityId", "activityType"),
+    Kind.TIMER: ("StartTimer", "timerId", None),
+    Kind.CHILD: ("StartChildWorkflowExecution", "workflowId", "workflowType"),
+    Kind.MARKER: ("RecordMarker", "markerName", None),
+    Kind.SIGNAL: ("SignalExternalWorkflowExecution", "control", "signalName"),
+    Kind.CANCEL: ("RequestCancelExternalWorkflowExecution", "control", "workflowId"),
+}
+"""Which decision asks for each kind, and where that says the id and the name; a close has neither, its name is the decision."""
+
+NO_OPTIONS: Final[dict[str, Any]] = {}
+
+
 class Invocation:
     """
     One lambda, activity, timer, child workflow, recorded value, signal, or the close.
@@ -54,10 +68,9 @@ class Invocation:
     Attributes:
         kind, id: what it is and the id it was asked under.
         name: what must match besides: a function's name, ``{"name": ..., "version": ...}`` of a type, or None.
-        decide: makes the decision that asks for it. A replay asks for thousands of things and sends a few.
-        input: the text of the input that was asked for, or None.
-        is_plain: besides its input the decision says nothing that could drift.
         where: the code object and the instruction that asked, or None.
+        input: the text of the input that was asked for, or None.
+        options: what else the decision says, in SWF's spelling.
         order: the place of its decision among all that the run asked for.
         owed_in: the number of the batch in whose response its decision is due.
         cancel_optional: the engine cancels it by itself, and history may lack the cancel's event (contract 6).
@@ -65,40 +78,67 @@ class Invocation:
         result: the text that SWF recorded, where it succeeded with one.
         failure: how it failed, where it did not succeed.
         settled_at: the id of the event that settled it.
-        retries: how often it was silently asked for again; LAMBDA_RETRIES_MAX from the start where that is not wanted.
         child_run_id: the run id of a child, once it has started.
         future: who wants to know; replay only carries it.
     """
 
-    owed_in = 0
-    order = 0
-    cancel_optional = False
-    outcome: State | None = None
-    result: str | None = None
-    failure: Failure | None = None
-    settled_at: int | None = None
-    retries = 0
-    child_run_id: str | None = None
-    future: Any = None
+    __slots__ = (
+        "_standing",
+        "cancel_optional",
+        "child_run_id",
+        "failure",
+        "future",
+        "id",
+        "input",
+        "kind",
+        "name",
+        "options",
+        "order",
+        "outcome",
+        "owed_in",
+        "result",
+        "retries",
+        "settled_at",
+        "where",
+    )
 
     def __init__(
         self,
         kind: Kind,
         id: str,
         name: Any,
-        decide: Callable[[], Decision],
         where: Place | None = None,
         input: str | None = None,
-        is_plain: bool = False,
+        options: dict[str, Any] = NO_OPTIONS,
     ) -> None:
         self.kind = kind
         self.id = id
         self.name = name
-        self.decide = decide
         self.where = where
         self.input = input
-        self.is_plain = is_plain
+        self.options = options
+        self.future: Any = None
+        self.order = self.owed_in = self.retries = 0
+        self.cancel_optional = False
+        self.outcome: State | None = None
+        self.result: str | None = None
+        self.failure: Failure | None = None
+        self.settled_at: int | None = None
+        self.child_run_id: str | None = None
         self._standing = REQUESTED[kind]
+
+    def decide(self) -> Decision:
+        """Return the decision that asks for it. A replay asks for thousands of things and sends a few."""
+        if self.kind is Kind.CLOSE:
+            decision_type, attributes = self.name, {}
+        else:
+            decision_type, id_in, name_in = _FORMS[self.kind]
+            attributes = {id_in: self.id}
+            if name_in is not None:
+                attributes[name_in] = self.name
+            if self.input is not None:
+                attributes["input"] = self.input
+        return {"decisionType": decision_type, DECISION_ATTRIBUTES[decision_type]: {**attributes, **self.options}}
 
     @property
     def state(self) -> State:

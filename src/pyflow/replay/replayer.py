@@ -27,7 +27,17 @@ from .batches import check_order, moment, news, unreadable, unsound
 from .drift import Drift, drifts_of
 from .invocations import LAMBDA_RETRIES_MAX, Invocation, format_place
 from .reserved import MATCHED, MORE, PARK, RESERVED
-from .response import OPEN_MAX, OPEN_MAX_LEAST, Outbox, fitting, owed_decisions, sealed
+from .response import (
+    CANCEL_KEY,
+    CHILD_KEY,
+    CLOSE_KEY,
+    OPEN_MAX,
+    OPEN_MAX_LEAST,
+    Outbox,
+    fitting,
+    owed_decisions,
+    sealed,
+)
 from .rules import names_rules
 from .tables import ANSWERS, CLOSES, OUTCOMES, SILENT, TABLES, Answer, Kind, State
 
@@ -46,6 +56,7 @@ class Replayer:
     Attributes:
         batch: the number of the batch that was applied last, from 1.
         started_event_id, last_event_id: its DecisionTaskStarted, and the last event applied.
+        resumes_up_to: the last DecisionTaskStarted of what was read; what is behind it is the tail, which resumes nobody.
         time: the timestamp of that DecisionTaskStarted.
         in_tail: the batch applied last has no DecisionTaskStarted: it is matched, and no code resumes.
         ahead: what has been read ahead of the history.
@@ -78,7 +89,6 @@ class Replayer:
         self._locate = locate
         self._open_payload = open_payload
         self._asked = 0
-        self._has_returned = False
         self._outbox: Outbox = {}
         self._begun: dict[Kind, dict[int, Invocation]] = {kind: {} for kind in Kind}
         self._at_limit: set[Kind] = set()
@@ -89,25 +99,23 @@ class Replayer:
         self._settled: list[Invocation] = []
         self._news: Sequence[dict[str, Any]] = ()
         self._news_after = 0
-        self._resumes_up_to = 0
+        self.resumes_up_to = 0
         self._unread: Iterator[dict[str, Any]] = iter(())
         # What the batch at hand shows of the response before it.
         self._completed: HistoryEvent | None = None
         self._answered: list[Invocation] = []
         self._has_more = self._is_parked = self._while_parked = False
+        self._is_marked = False  # whether any of these, or of signals, limits and reserved ids, is out of the ordinary
 
     # -- what code does -----------------------------------------------------------------------------------------------
 
     def ask(self, invocation: Invocation) -> None:
         """Owe the decision of an invocation."""
-        self._asked += 1
-        kind = invocation.kind
-        if kind is _CLOSE:
-            self._has_returned = True
-        invocation.order = self._asked
+        self._asked = invocation.order = self._asked + 1
         invocation.owed_in = self.batch
-        match_id = self._match_id(invocation) if kind is _CHILD else invocation.id
-        self._outbox[kind, match_id, False] = invocation
+        kind = invocation.kind
+        key = self._key(invocation) if kind is _CHILD or kind is _CLOSE else invocation.id
+        self._outbox[key] = invocation
 
     def cancel(self, invocation: Invocation, *, optional: bool) -> None:
         """
@@ -119,15 +127,14 @@ class Replayer:
         """
         if (invocation.state, "cancel") not in TABLES[invocation.kind]:
             return
-        match_id = self._match_id(invocation)
         if invocation.step("cancel") is State.WITHDRAWN:
-            del self._outbox[invocation.kind, match_id, False]
+            del self._outbox[self._key(invocation)]
             if optional:
                 self._withdrawn[invocation.id] = invocation
             return
         invocation.cancel_optional = optional
         invocation.owed_in = self.batch
-        self._outbox[invocation.kind, match_id, True] = invocation
+        self._outbox[f"{CANCEL_KEY}{invocation.id}"] = invocation
 
     # -- what history does --------------------------------------------------------------------------------------------
 
@@ -142,18 +149,13 @@ class Replayer:
         self._news = news(events, after=self.last_event_id, until=until)
         self._news_after = self.last_event_id
         self._unread = iter(self._news)
-        self._resumes_up_to = self.last_event_id + _whole_batches(self._news)
+        self.resumes_up_to = self.last_event_id + _whole_batches(self._news)
         self.ahead.look_at(self._news)
 
     @property
     def has_more(self) -> bool:
         """Whether something of what was read is still to be applied."""
         return self.last_event_id < self._news_after + len(self._news)
-
-    @property
-    def has_whole_batch(self) -> bool:
-        """Whether a batch that code resumes behind is still to be applied: not the tail."""
-        return self.last_event_id < self._resumes_up_to
 
     def forget(self) -> None:
         """Let go of the events that were read: all of them are applied."""
@@ -171,7 +173,11 @@ class Replayer:
             NondeterminismException: code and history do not fit.
             HistoryException: the history does not hold together.
         """
-        self._begin_batch()
+        self.batch += 1
+        self._completed, self._answered = None, []
+        settled = self._settled = []
+        if self._is_marked:
+            self._clear_marks()
         time: datetime | float | None = None
         event_id = self.last_event_id
         event: Any = None
@@ -186,7 +192,9 @@ class Replayer:
                 if event["eventId"] != event_id:
                     check_order(self._news, self._news_after + 1)
                 if apply is None:
-                    time = moment(event, event_id)
+                    time = event["eventTimestamp"]
+                    if time.__class__ is str:
+                        time = moment(event, event_id)
                     break
                 apply(self, event_id, event_type, attributes, about)
         except (KeyError, TypeError) as error:
@@ -197,19 +205,16 @@ class Replayer:
         self.in_tail = time is None
         if time is not None:
             self.started_event_id, self.time = event_id, time
-        return self._settled
+        return settled
 
-    def _begin_batch(self) -> None:
-        self.batch += 1
-        self._completed, self._answered, self._settled = None, [], []
-        self._has_more = self._is_parked = self._while_parked = False
-        if self._at_limit:
-            self._at_limit = {kind for kind in self._at_limit if len(self._begun[kind]) >= OPEN_MAX[kind]}
-        if self.signals:
-            self.signals = []
-        if self._reserved_open:
-            # As of the DecisionTaskStarted: that is what whoever answered with nothing had seen.
-            self._while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
+    def _clear_marks(self) -> None:
+        """Forget what was out of the ordinary in the batch before, but for what goes on."""
+        self.signals = []
+        self._has_more = self._is_parked = False
+        self._at_limit = {kind for kind in self._at_limit if len(self._begun[kind]) >= OPEN_MAX[kind]}
+        # As of the DecisionTaskStarted: that is what whoever answered with nothing had seen.
+        self._while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
+        self._is_marked = bool(self._at_limit or self._reserved_open)
 
     # -- what must be sent --------------------------------------------------------------------------------------------
 
@@ -248,6 +253,7 @@ class Replayer:
         name = attributes["signalName"]
         if not self.ahead.is_own_signal(name):
             self.signals.append((event_id, name, attributes.get("input")))
+            self._is_marked = True
 
     def _on_child_started(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
         invocation = self._begun[_CHILD].get(attributes["initiatedEventId"])
@@ -276,12 +282,13 @@ class Replayer:
     def _on_answer(self, event_id: int, event_type: str, attributes: _Attributes, answer: Answer) -> None:
         kind, id_in, name_in, _ = answer
         # 2.0.0's signal to itself has no control, but its name says which it is.
-        match_id = attributes.get(id_in) or attributes["signalName"]
+        key = match_id = attributes.get(id_in) or attributes["signalName"]
         name = attributes[name_in] if name_in is not None else None
         if kind is _CHILD:
             match_id = match_id.removeprefix(self.child_prefix)
-        invocation = self._outbox.pop((kind, match_id, False), None)
-        if invocation is None or (name is not None and name != invocation.name):
+            key = f"{CHILD_KEY}{match_id}"
+        invocation = self._outbox.pop(key, None)
+        if invocation is None or invocation.kind is not kind or (name is not None and name != invocation.name):
             invocation = self._mismatch((event_id, event_type, attributes), invocation, match_id, name)
             if invocation is None:
                 return
@@ -290,20 +297,21 @@ class Replayer:
             invocation.id = attributes["workflowId"]
         self._answered.append(invocation)
         state = invocation.step(event_type)
-        if not invocation.is_plain or invocation.input != attributes.get("input"):
+        if invocation.options or invocation.input != attributes.get("input"):
             self.drifts += drifts_of(invocation, (event_id, event_type, attributes), self._open_payload)
         if state is _OPEN or state is _CANCELING:
             begun = self._begun[kind]
             begun[event_id] = invocation
             if len(begun) >= OPEN_MAX_LEAST and len(begun) >= OPEN_MAX.get(kind, 25_000):
                 self._at_limit.add(kind)
+                self._is_marked = True
         else:
             invocation.settle(event_id, event_type, attributes, state)
             self._settled.append(invocation)
 
     def _on_answer_to_cancel(self, event_id: int, event_type: str, attributes: _Attributes, answer: Answer) -> None:
         match_id = attributes[answer.id_in]
-        invocation = self._outbox.pop((answer.kind, match_id, True), None)
+        invocation = self._outbox.pop(f"{CANCEL_KEY}{match_id}", None)
         if invocation is None:
             invocation = self._mismatch((event_id, event_type, attributes), None, match_id, None)
             if invocation is None:
@@ -318,7 +326,7 @@ class Replayer:
     def _on_close(self, event_id: int, event_type: str, attributes: _Attributes, name: str) -> None:
         if event_type in CLOSE_EVENTS:
             self._on_closed(event_id, event_type, attributes, None)
-        invocation = self._outbox.pop((_CLOSE, "", False), None)
+        invocation = self._outbox.pop(CLOSE_KEY, None)
         if invocation is None or name != invocation.name:
             invocation = self._mismatch((event_id, event_type, attributes), invocation, "", name)
             assert invocation is not None
@@ -344,6 +352,9 @@ class Replayer:
             NondeterminismException: anything else (contract 6).
         """
         event_id, event_type, _ = event
+        if found is not None and found.kind is not ANSWERS[event_type].kind:
+            self._outbox[self._key(found)] = found
+            found = None
         if found is None and match_id.startswith(RESERVED) and not match_id.startswith(MATCHED):
             self._on_reserved(event, match_id)
             return None
@@ -373,7 +384,11 @@ class Replayer:
                 event_id=event_id,
             )
         state = invocation.step(event_type)
-        if state is _FAILED and not self._has_returned and self._is_retried_silently(invocation, attributes, began_at):
+        if (
+            state is _FAILED
+            and CLOSE_KEY not in self._outbox
+            and self._is_retried_silently(invocation, attributes, began_at)
+        ):
             self._ask_again(invocation)
             return
         if state is _CLOSED_WHILE_CANCELING:
@@ -409,10 +424,11 @@ class Replayer:
         if is_all or self._answered or not self._is_of_2_0_0():
             self._on_close(event_id, event_type, attributes, name)
         else:
-            self._is_parked = True
+            self._is_parked = self._is_marked = True
 
     def _on_reserved(self, event: HistoryEvent, name: str) -> None:
         """The engine's own ids match nothing an author asked for; they say what kind of response this was."""
+        self._is_marked = True
         if name.startswith(MORE):
             self._more_count += 1
         event_id, event_type, _ = event
@@ -442,7 +458,7 @@ class Replayer:
             if left and not self._stays_owed([inv for _, inv in left]):
                 answered_at, *_ = self._completed
                 for key, invocation in left:
-                    if not (key[2] and invocation.cancel_optional):
+                    if not (key.startswith(CANCEL_KEY) and invocation.cancel_optional):
                         raise NondeterminismException(
                             f"no decision for it in the response at event {answered_at}",
                             str(invocation),
@@ -451,7 +467,7 @@ class Replayer:
                         )
                     del self._outbox[key]
         for invocation in self._pointless:
-            self._outbox.pop((invocation.kind, invocation.id, True), None)
+            self._outbox.pop(f"{CANCEL_KEY}{invocation.id}", None)
         self._pointless.clear()
 
     def _stays_owed(self, left: list[Invocation]) -> bool:
@@ -466,9 +482,11 @@ class Replayer:
                 return False
         return True
 
-    def _match_id(self, invocation: Invocation) -> str:
-        """Children are matched without the run's prefix, which 2.0.0 did not write."""
-        return invocation.id.removeprefix(self.child_prefix) if invocation.kind is _CHILD else invocation.id
+    def _key(self, invocation: Invocation) -> str:
+        """Return what an owed decision is found by. Children are matched without the run's prefix, which 2.0.0 did not write."""
+        if invocation.kind is _CHILD:
+            return f"{CHILD_KEY}{invocation.id.removeprefix(self.child_prefix)}"
+        return CLOSE_KEY if invocation.kind is _CLOSE else invocation.id
 
     def _is_of_2_0_0(self) -> bool:
         """Tell whether the response in this batch was sent without a rules number."""

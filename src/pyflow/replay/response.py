@@ -33,10 +33,15 @@ PAYLOADS: Final = {
 }
 """What is sealed of which decisions. A Lambda function gets its input as it stands; reasons and failures are for people."""
 
-OutboxKey = tuple[Kind, str, bool]
-"""What an owed decision is found by: kind, matched id, and whether it is a cancel."""
+Outbox = dict[str, Invocation]
+"""
+What is owed, in the order it was asked for, by its id. All ids that the engine makes differ, whatever they are of; a child's,
+which may be the author's own, a cancel and the close have words in front of theirs that no id of SWF's begins with.
+"""
 
-Outbox = dict[OutboxKey, Invocation]
+CHILD_KEY: Final = "child: "
+CANCEL_KEY: Final = "cancel: "
+CLOSE_KEY: Final = "close: "
 
 
 def owed_decisions(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> list[Decision]:
@@ -46,8 +51,8 @@ def owed_decisions(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> l
     Of a kind that has as many open as an execution may have, what is more waits until one of them is over.
     """
     within_limits = _within_limits(outbox, begun)
-    owed = [_decision(key, invocation) for key, invocation in within_limits if key[0] is not Kind.CLOSE]
-    close = outbox.get((Kind.CLOSE, "", False))
+    owed = [_decision(key, invocation) for key, invocation in within_limits if key != CLOSE_KEY]
+    close = outbox.get(CLOSE_KEY)
     if close is not None:
         owed.append(close.decide())
     return owed
@@ -81,18 +86,22 @@ def fitting(owed: list[Decision]) -> int:
     return count
 
 
-def _within_limits(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> Iterator[tuple[OutboxKey, Invocation]]:
+def _within_limits(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> Iterator[tuple[str, Invocation]]:
     room = {kind: limit - len(begun[kind]) for kind, limit in OPEN_MAX.items()}
     for key, invocation in outbox.items():
-        kind, _, cancels = key
-        if not cancels and kind in room:
+        kind = invocation.kind
+        if kind in room and not key.startswith(CANCEL_KEY):
             room[kind] -= 1
             if room[kind] < 0:
                 continue
         yield key, invocation
 
 
-def _decision(key: OutboxKey, invocation: Invocation) -> Decision:
-    if not key[2]:
+def _decision(key: str, invocation: Invocation) -> Decision:
+    if not key.startswith(CANCEL_KEY):
         return invocation.decide()
-    return swf.cancel_timer(invocation.id) if key[0] is Kind.TIMER else swf.request_cancel_activity_task(invocation.id)
+    return (
+        swf.cancel_timer(invocation.id)
+        if invocation.kind is Kind.TIMER
+        else swf.request_cancel_activity_task(invocation.id)
+    )
