@@ -21,6 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pyflow", "workflows under test")
     group.addoption("--pyflow-record", metavar="DIR", help="write the history of every execution of a test that passed")
     group.addoption("--pyflow-no-replay", action="store_true", help="do not replay what tests ran")
+    group.addoption(
+        "--pyflow-service",
+        choices=["local", "moto", "aws"],
+        help="where executions run: local (default), moto, or aws: what boto3 is configured for, where each costs money",
+    )
+    group.addoption("--pyflow-domain", help="with --pyflow-service=aws: the domain, which is made if it is not there")
+    parser.addini("pyflow_service", "where executions run (local, moto, aws)", default="local")
+    parser.addini("pyflow_domain", "the domain for the service aws", default="")
     parser.addini("pyflow_replay", "replay every history that a test makes (on, off)", type="bool", default=True)
     parser.addini("pyflow_spin_seconds", "processor time that workflow code may take at one go", default="")
     parser.addini("pyflow_guard", "what is done about code that cannot be replayed (off, warn, strict)", default="warn")
@@ -93,7 +101,8 @@ def _made(config: pytest.Config, **options: Any) -> "Iterator[Flow]":
     from pyflow.testing import Flow
 
     spin_s = config.getini("pyflow_spin_seconds")
-    defaults: dict[str, Any] = {"replay": _replays(config), "guard": config.getini("pyflow_guard")}
+    world = options.pop("world", None) or _world(config)
+    defaults: dict[str, Any] = {"world": world, "replay": _replays(config), "guard": config.getini("pyflow_guard")}
     if spin_s:
         defaults["spin_s"] = float(spin_s)
     flow = Flow(**{**defaults, **options})
@@ -102,6 +111,26 @@ def _made(config: pytest.Config, **options: Any) -> "Iterator[Flow]":
         yield flow
     finally:
         flow.close()
+
+
+def _world(config: pytest.Config) -> Any:
+    """Return the service that is asked for; None: a local one."""
+    name = config.getoption("--pyflow-service") or config.getini("pyflow_service")
+    if name == "local":
+        return None
+    from pyflow.testing import services
+
+    try:
+        if name == "moto":
+            return services.moto()
+        domain = config.getoption("--pyflow-domain") or config.getini("pyflow_domain")
+        if name == "aws" and domain:
+            return services.aws(domain)
+    except services.UnsupportedException as error:
+        pytest.skip(str(error))
+    raise pytest.UsageError(
+        f"pyflow_service is local, moto, or aws with --pyflow-domain=NAME (or pyflow_domain), not {name!r} alone"
+    )
 
 
 def _replays(config: pytest.Config) -> bool:
@@ -133,6 +162,12 @@ def pytest_runtest_setup(item: pytest.Item) -> "Generator[None, Any, Any]":
     return (yield)
 
 
+def _is_unsupported(error: BaseException) -> bool:
+    """Tell whether a test asked for what the service that it runs on cannot do."""
+    module = sys.modules.get("pyflow.testing.world")
+    return module is not None and isinstance(error, module.UnsupportedException)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> "Generator[None, Any, Any]":
     __tracebackhide__ = True
@@ -147,7 +182,9 @@ def pytest_runtest_call(item: pytest.Item) -> "Generator[None, Any, Any]":
                 from pyflow.testing.golden import record
 
                 record(flow, Path(item.config.getoption("--pyflow-record")), f"{item.nodeid}-{number}")
-    except BaseException:
+    except BaseException as error:
+        if _is_unsupported(error):
+            pytest.skip(str(error))
         item.stash[_STORIES] = [story for flow in _flows() if (story := flow.story())]
         raise
     finally:

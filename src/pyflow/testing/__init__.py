@@ -7,6 +7,7 @@ from .fakes import TIMES_OUT, Call, Fake, ScriptEndedException
 from .flow import Flow, Move, SpinningException
 from .schedules import WrongScheduleException
 from .stage import raises, returns
+from .world import UnsupportedException
 
 __all__ = [
     "TIMES_OUT",
@@ -22,6 +23,7 @@ __all__ = [
     "SignalLostException",
     "SpinningException",
     "StuckException",
+    "UnsupportedException",
     "WrongScheduleException",
     "raises",
     "returns",

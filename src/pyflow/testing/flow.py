@@ -35,7 +35,7 @@ from . import watch
 from .execution import Execution
 from .fakes import Fake, Outcomes
 from .served import Served
-from .world import Function, LocalWorld, World
+from .world import Function, LocalWorld, UnsupportedException, World
 
 if TYPE_CHECKING:
     from .explore import Check, Exploration
@@ -167,7 +167,9 @@ class Flow:
     @property
     def _local(self) -> LocalWorld:
         if not isinstance(self.world, LocalWorld):
-            raise PyflowException(f"this flow runs on {self.world!r}, which has no local service and no clock to set")
+            raise UnsupportedException(
+                f"this flow runs on {self.world!r}, which has no local service and no clock to set"
+            )
         return self.world
 
     def __enter__(self) -> Self:
@@ -404,14 +406,18 @@ class Flow:
         Args:
             seconds: how many.
             duration: or what ``timedelta`` takes: ``days=3``.
+
+        Raises:
+            UnsupportedException: time does not skip on the service that this runs on, and that is too long to wait.
         """
         until_ms = self.world.now_ms() + round(timedelta(seconds=seconds, **duration).total_seconds() * 1000)
         self.run_until_blocked()
         while (due_ms := self.world.pending().due_ms) is not None and due_ms <= until_ms:
             self.world.pass_until(due_ms)
             self.run_until_blocked()
-        self.world.pass_until(until_ms)
-        self.run_until_blocked()
+        while self.world.now_ms() < until_ms:
+            self.world.pass_until(until_ms)
+            self.run_until_blocked()
 
     def skip(self, *, to_ends: bool = True) -> bool:
         """

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from pyflow.exceptions import PyflowException
 from pyflow.local import LocalSWF, Pending, VirtualClock
 from pyflow.swf.client import Client
 
 DOMAIN: Final = "flow"
 
 Function = Callable[[Any, Any], Any]
+
+
+class UnsupportedException(PyflowException):
+    """A test asks for something that the service it runs on cannot do. The plugin skips the test."""
 
 
 class World(Protocol):
@@ -32,7 +37,12 @@ class World(Protocol):
         ...
 
     def pass_until(self, until_ms: int) -> None:
-        """Let time pass until then; what is due meanwhile happens at its time."""
+        """
+        Let time pass until then, or for a part of that; what is due meanwhile happens at its time.
+
+        Raises:
+            UnsupportedException: time does not skip here, and it would take too long.
+        """
         ...
 
     def run_lambda(self) -> bool:
