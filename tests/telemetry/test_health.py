@@ -44,9 +44,31 @@ def test_it_starts_and_is_well_from_the_first_answer(health: Health) -> None:
 
 def test_silence_is_a_failure_and_an_answer_mends_it(health: Health, time: Time) -> None:
     health.call("PollForDecisionTask", {}, dict)
-    time.now_s += 101
-    assert health.report()["status"] == "failing"
+    time.now_s += 1_000
+
+    def waits() -> dict[str, Any]:
+        assert health.report()["status"] == "ok"
+        time.now_s += 101
+        assert health.report()["status"] == "failing"
+        return {}
+
+    health.call("PollForDecisionTask", {}, waits)
+    assert health.report()["status"] == "ok"
+
+
+def test_a_worker_whose_polls_fail_is_silent_from_the_first_of_them(health: Health, time: Time) -> None:
     health.call("PollForDecisionTask", {}, dict)
+    for _ in range(3):
+        assert health.report()["status"] == "ok"
+        with pytest.raises(ServiceFault):
+            health.call("PollForDecisionTask", {}, denied)
+        time.now_s += 40
+    assert health.report()["status"] == "failing"
+
+
+def test_a_worker_that_has_no_room_to_poll_for_more_is_well(health: Health, time: Time) -> None:
+    health.call("PollForActivityTask", {}, lambda: {"taskToken": "t"})
+    time.now_s += 3_600  # its bodies take that long
     assert health.report()["status"] == "ok"
 
 
@@ -61,7 +83,8 @@ def test_a_worker_that_never_got_an_answer_fails_too(health: Health, time: Time)
 
 
 def test_one_kind_of_poll_that_is_silent_is_enough(health: Health, time: Time) -> None:
-    health.call("PollForActivityTask", {}, dict)
+    with pytest.raises(ServiceFault):
+        health.call("PollForActivityTask", {}, denied)
     time.now_s += 90
     health.call("PollForDecisionTask", {}, dict)
     time.now_s += 20

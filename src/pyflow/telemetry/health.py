@@ -2,7 +2,8 @@
 Whether a worker is well: its polls are answered.
 
 A poll that SWF holds open is answered within a minute, with a task or without. A worker that has not had an answer for longer
-than that, back-off included, is of no use: no network, no permission, no domain.
+than that, back-off included, is of no use: no network, no permission, no domain. One that does not poll, because its bodies
+take all its room, is well.
 """
 
 import time
@@ -35,12 +36,15 @@ class Health(Interceptor):
         self._lock = Lock()
         self._began_s = clock()
         self._answered_s: dict[str, float] = {}
+        self._unanswered_s: dict[str, float] = {}
         self._faults: dict[str, str] = {}
 
     def call(self, operation: str, request: dict[str, Any], proceed: Callable[[], Any]) -> Any:
         """Note how a poll ends; other calls say nothing about whether tasks come in."""
         if not operation.startswith("PollFor"):
             return proceed()
+        with self._lock:
+            self._unanswered_s.setdefault(operation, self._clock())
         try:
             reply = proceed()
         except Exception as error:
@@ -49,6 +53,7 @@ class Health(Interceptor):
             raise
         with self._lock:
             self._answered_s[operation] = self._clock()
+            self._unanswered_s.pop(operation, None)
             self._faults.pop(operation, None)
         return reply
 
@@ -68,6 +73,7 @@ class Health(Interceptor):
         with self._lock:
             operations = sorted(self._answered_s.keys() | self._faults.keys())
             answered_s = dict(self._answered_s)
+            unanswered_s = dict(self._unanswered_s)
             faults = dict(self._faults)
         polls = {
             each: {
@@ -76,10 +82,8 @@ class Health(Interceptor):
             }
             for each in operations
         }
-        silence_s = max(
-            (now_s - answered_s.get(each, self._began_s) for each in operations), default=now_s - self._began_s
-        )
-        return {"status": self._status(silence_s, answered_s), "polls": polls}
+        waiting_since_s = min(unanswered_s.values(), default=now_s if answered_s else self._began_s)
+        return {"status": self._status(now_s - waiting_since_s, answered_s), "polls": polls}
 
     def _status(self, silence_s: float, answered_s: dict[str, float]) -> State:
         if self._stopping:
