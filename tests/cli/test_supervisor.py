@@ -98,6 +98,31 @@ def test_sighup_exchanges_the_code_and_keeps_the_old_where_the_new_is_broken(tmp
         assert answer(client) == "new"
 
 
+LONG = """
+import pathlib, time
+import pyflow
+
+@pyflow.activity(start_to_close=60)
+def hang():
+    (pathlib.Path(__file__).parent / 'started').touch()
+    time.sleep(30)
+
+class Shop(pyflow.Workflow):
+    NAME = 'Shop'
+    def run(self, _input):
+        return hang()
+"""
+
+
+def test_it_says_so_by_its_status_where_a_worker_could_not_finish(tmp_path: Path, url: str) -> None:
+    (tmp_path / "shop.py").write_text(LONG)
+    with supervised(tmp_path, url, "--grace", "0.2") as command:
+        start_workflow("d", "Shop", "1.0", "l", client=create_client(url))
+        wait_for((tmp_path / "started").exists, "body under way")
+        assert command.end(signal.SIGTERM) == 1
+        assert "ended with status 1" in command.log.read_text()
+
+
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path, url: str) -> None:
     with supervised(tmp_path, url) as command:
         command.process.kill()

@@ -111,7 +111,8 @@ class Supervisor:
         Start the workers, and keep them running until SIGTERM or SIGINT; SIGHUP exchanges them one by one for new ones.
 
         Returns:
-            The exit status: 0 after a stop; 2 if a worker was refused before any was ready; 1 if a second signal cut.
+            The exit status: 0 after a stop; 2 if a worker was refused before any was ready; 1 if a second signal cut, or a worker
+            did not finish what was under way.
         """
 
         with self._health_port():
@@ -233,7 +234,11 @@ class Supervisor:
                 for worker in workers:
                     worker.kill()
                 return 1
-        return status
+        # One that is told to stop before it listens to signals dies of it, with nothing under way.
+        unfinished = [each for each in workers if each.status not in {0, -signal.SIGTERM}]
+        for worker in unfinished:
+            logger.error("%s (pid %d) ended with %s", worker.name, worker.pid, _told(worker.status or 0))
+        return 1 if unfinished and not status else status
 
 
 def _told(status: int) -> str:
