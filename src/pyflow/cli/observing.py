@@ -1,7 +1,9 @@
 """What lets an operator see into a worker: log lines, the health port, metrics, traces, interceptors of their own."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
+from threading import Thread
 from typing import Any, Final, Literal
 
 from pyflow.interceptors import Interceptor
@@ -14,6 +16,9 @@ from .output import Refusal
 
 LogFormat = Literal["text", "json"]
 TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+CLOSE_S: Final = 5.0
+"""How long a collector that does not answer may hold up a process that has finished its work."""
 
 
 def set_up_logging(form: LogFormat) -> None:
@@ -81,9 +86,17 @@ class Observation:
         self.interceptors = [*first, *([self.metrics] if sinks else []), *own]
 
     def close(self) -> None:
-        """Send what has not been sent, and close the port."""
-        for close in reversed(self._closing):
-            close()
+        """Send what has not been sent, if that can be done soon, and close the port."""
+        threads = [Thread(target=close, name="pyflow-closing", daemon=True) for close in self._closing]
+        for thread in threads:
+            thread.start()
+        until_s = time.monotonic() + CLOSE_S
+        for thread in threads:
+            thread.join(max(0.0, until_s - time.monotonic()))
+        if any(thread.is_alive() for thread in threads):
+            logging.getLogger(__name__).warning(
+                "the collector has not taken the last metrics and traces in %.0f s; they are lost", CLOSE_S
+            )
 
     def _open_port(self, health_at: str, place: int | None) -> Sink:
         try:
