@@ -113,10 +113,12 @@ def test_bodies_are_counted_by_outcome(
 
 def test_a_gauge_is_read_when_it_is_asked_for(metrics: Metrics, prometheus: PrometheusSink) -> None:
     used = [3.0]
-    metrics.watch(instruments.SLOTS_USED, lambda: used[0])
-    assert b"pyflow_slots_used 3.0" in prometheus.text()
+    metrics.watch(instruments.SLOTS_USED, lambda: used[0], "thread")
+    metrics.watch(instruments.SLOTS_USED, lambda: 1.0, "process")
+    assert b'pyflow_slots_used{executor="thread"} 3.0' in prometheus.text()
     used[0] = 4.0
-    assert b"pyflow_slots_used 4.0" in prometheus.text()
+    assert b'pyflow_slots_used{executor="thread"} 4.0' in prometheus.text()
+    assert b'pyflow_slots_used{executor="process"} 1.0' in prometheus.text()
 
 
 def test_opentelemetry_gets_the_same() -> None:

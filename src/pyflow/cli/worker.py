@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
@@ -239,8 +240,9 @@ def _decider(decider: Decider, observed: Observation) -> Part:
 
 
 def _bodies(worker: ActivityWorker, observed: Observation) -> Part:
-    observed.metrics.watch(SLOTS, lambda: sum(worker.slots.values()))
-    observed.metrics.watch(SLOTS_USED, lambda: sum(worker.slots_in_use.values()))
+    for executor in worker.slots:
+        observed.metrics.watch(SLOTS, partial(lambda each: worker.slots[each], executor), executor)
+        observed.metrics.watch(SLOTS_USED, partial(lambda each: worker.slots_in_use[each], executor), executor)
     return Part("activities", worker.ensure_activities_registered, worker.run, worker.stop, lambda: worker.idle)
 
 

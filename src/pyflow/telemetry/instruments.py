@@ -116,8 +116,8 @@ ACTIVITY_SECONDS: Final = Instrument(
 RUNS_KEPT: Final = Instrument(
     "runs_kept", InstrumentKind.GAUGE, "1", (), "Live runs kept between their decision tasks."
 )
-SLOTS: Final = Instrument("slots", InstrumentKind.GAUGE, "1", (), "Activity bodies that may run at once.")
-SLOTS_USED: Final = Instrument("slots_used", InstrumentKind.GAUGE, "1", (), "Activity bodies that run.")
+SLOTS: Final = Instrument("slots", InstrumentKind.GAUGE, "1", ("executor",), "Activity bodies that may run at once.")
+SLOTS_USED: Final = Instrument("slots_used", InstrumentKind.GAUGE, "1", ("executor",), "Activity bodies that run.")
 
 INSTRUMENTS: Final = (
     CALLS,

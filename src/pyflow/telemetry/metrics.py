@@ -26,7 +26,7 @@ class Sink(Protocol):
     def record(self, instrument: Instrument, labels: tuple[str, ...], value: float) -> None:
         """Record a value of a histogram."""
 
-    def watch(self, instrument: Instrument, read: Callable[[], float]) -> None:
+    def watch(self, instrument: Instrument, labels: tuple[str, ...], read: Callable[[], float]) -> None:
         """Read a gauge whenever somebody asks for it."""
 
 
@@ -94,10 +94,10 @@ class Metrics(Interceptor):
             self._count(instruments.ACTIVITY_TASKS, task.activity_type, outcome)
             self._record(instruments.ACTIVITY_SECONDS, perf_counter() - started_s, task.activity_type)
 
-    def watch(self, instrument: Instrument, read: Callable[[], float]) -> None:
-        """Let a gauge be read whenever somebody asks for it."""
+    def watch(self, instrument: Instrument, read: Callable[[], float], *labels: str) -> None:
+        """Let a gauge be read whenever somebody asks for it; ``labels`` are values in the instrument's order."""
         for sink in self._sinks:
-            sink.watch(instrument, read)
+            sink.watch(instrument, labels, read)
 
     def _count(self, instrument: Instrument, *labels: str) -> None:
         for sink in self._sinks:

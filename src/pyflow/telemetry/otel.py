@@ -21,6 +21,7 @@ class OpenTelemetrySink:
         self._made: dict[Instrument, Any] = {
             each: self._make(each) for each in INSTRUMENTS if each.kind is not InstrumentKind.GAUGE
         }
+        self._watched: dict[Instrument, dict[tuple[str, ...], Callable[[], float]]] = {}
 
     def count(self, instrument: Instrument, labels: tuple[str, ...]) -> None:
         """Count one more."""
@@ -30,13 +31,18 @@ class OpenTelemetrySink:
         """Record a value of a histogram."""
         self._made[instrument].record(value, _attributes(instrument, labels))
 
-    def watch(self, instrument: Instrument, read: Callable[[], float]) -> None:
+    def watch(self, instrument: Instrument, labels: tuple[str, ...], read: Callable[[], float]) -> None:
         """Read a gauge at each export."""
 
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
-            yield Observation(read())
+            for each, read_it in list(watched.items()):
+                yield Observation(read_it(), _attributes(instrument, each))
 
-        self._meter.create_observable_gauge(_name(instrument), [observe], instrument.unit, instrument.help)
+        is_new = instrument not in self._watched
+        watched = self._watched.setdefault(instrument, {})
+        watched[labels] = read
+        if is_new:
+            self._meter.create_observable_gauge(_name(instrument), [observe], instrument.unit, instrument.help)
 
     def _make(self, instrument: Instrument) -> Any:
         if instrument.kind is InstrumentKind.COUNTER:

@@ -31,9 +31,9 @@ class PrometheusSink:
         """Record a value of a histogram."""
         self._child(instrument, labels).observe(value)
 
-    def watch(self, instrument: Instrument, read: Callable[[], float]) -> None:
+    def watch(self, instrument: Instrument, labels: tuple[str, ...], read: Callable[[], float]) -> None:
         """Read a gauge at each fetch."""
-        self._collectors[instrument].set_function(read)
+        self._child(instrument, labels).set_function(read)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text form, of the type CONTENT_TYPE."""

@@ -29,12 +29,6 @@ class Slots:
         self._free = dict(sizes)
         self._changed = Condition()
 
-    @property
-    def in_use(self) -> dict[Executor, int]:
-        """The number of slots that are taken, by executor; polls have one of each."""
-        with self._changed:
-            return {executor: size - self._free[executor] for executor, size in self.sizes.items()}
-
     def take(self, stop: Event) -> bool:
         """Take a slot of each executor as soon as all have one; False if ``stop`` was set before."""
         with self._changed:

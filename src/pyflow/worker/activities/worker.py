@@ -147,8 +147,11 @@ class ActivityWorker:
 
     @property
     def slots_in_use(self) -> dict[Executor, int]:
-        """How many slots are taken, by executor; a poll takes one of each."""
-        return self._slots.in_use
+        """How many bodies are under way, by executor."""
+        used = dict.fromkeys(self._slots.sizes, 0)
+        for performance in self._left():
+            used[performance.activity.worker_side.executor] += 1
+        return used
 
     def ensure_activities_registered(self) -> None:
         """
