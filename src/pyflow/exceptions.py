@@ -10,6 +10,7 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     │   │   │   └── GuardException          the code does what cannot be replayed, and the guard is strict
     │   │   ├── HistoryException            the history itself is not sound (a gap, an unknown event, ...)
     │   │   └── DeciderStuckException       workflow code blocks this process, which should be replaced
+    │   ├── WorkerStuckException            activity bodies block this process, which should be replaced
     │   ├── WorkflowFailedException         raised by authors: fail this execution, with a reason and details
     │   ├── WorkflowCanceledException       raised at a wait: somebody asked this execution to cancel
     │   ├── WorkflowTerminatedException     from a handle: somebody terminated the execution
@@ -50,6 +51,7 @@ __all__ = [
     "SerializationException",
     "ServiceFault",
     "WaitTimedOutException",
+    "WorkerStuckException",
     "WorkflowBlockedException",
     "WorkflowCanceledException",
     "WorkflowFailedException",
@@ -162,6 +164,32 @@ class DeciderStuckException(DeciderException):
         super().__init__(
             f"workflow code blocks {threads} threads of this process and cannot be stopped; start another process. The latest: "
             f"{latest}"
+        )
+
+
+class WorkerStuckException(PyflowException):
+    """
+    Bodies that SWF waits for no longer do not end, and hold all slots of an executor, so that the process should be replaced.
+
+    Raised by ``ActivityWorker.run``, after what else was under way.
+
+    Args:
+        executor: whose slots are held.
+        bodies: the activities that hold them.
+
+    Attributes:
+        exit_status: 70, with which a process should end for it, so that a supervisor starts another.
+    """
+
+    exit_status = 70
+
+    def __init__(self, executor: str, bodies: Sequence[str]) -> None:
+        self.executor = executor
+        self.bodies = tuple(bodies)
+        super().__init__(
+            f"all {len(bodies)} slots of executor {executor!r} are held by bodies that SWF waits for no longer, and that do not "
+            f"end: {', '.join(bodies[:5])}{', ...' if len(bodies) > 5 else ''}. Start another process; give what may hang "
+            f"timeouts of its own, or executor='process', where it is killed"
         )
 
 

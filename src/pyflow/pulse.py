@@ -38,6 +38,7 @@ class Pulse:
         failures: beats in a row that did not arrive.
         cancel_requested: somebody asked the activity to cancel.
         lost: SWF does not know the task any more: it timed out, or its execution has closed.
+        lost_s: since when that is known, on the monotonic clock; at first never.
         stopping: its worker is stopping, and waits for it no longer.
         on_pending, on_over: called when a beat becomes pending, and once when the body should stop.
     """
@@ -51,6 +52,7 @@ class Pulse:
         self.failures = 0
         self.cancel_requested = False
         self.lost = False
+        self.lost_s = math.inf
         self.stopping = False
         self.on_pending: Callable[[], None] | None = None
         self.on_over: Callable[[], None] | None = None
@@ -121,7 +123,7 @@ class Pulse:
     def _refused(self, fault: ServiceFault) -> None:
         verdict = judge(fault)
         if verdict is Verdict.LOST:
-            self.lost = True
+            self.lost, self.lost_s = True, time.monotonic()
         elif verdict is Verdict.SKIP:
             self.failures += 1
             logger.warning("a heartbeat of %s did not arrive: %s", self._activity_id, fault)

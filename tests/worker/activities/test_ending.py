@@ -169,3 +169,38 @@ def test_a_fork_cannot_beat_over_its_parents_connection(service):
 
     assert service.answers[0][1]["result"] == "7"
     assert service.beats == []
+
+
+def hung(service):
+    """An activity whose body hangs, whose task SWF has ended, and an event that lets the body go."""
+    go = threading.Event()
+
+    @pyflow.activity("charge", start_to_close=60, heartbeat=1)
+    def charge(_):
+        go.wait(60)
+
+    service.put("0")
+    service.gone = {"token0"}
+    return charge, go
+
+
+def test_a_worker_with_all_slots_held_by_bodies_that_hang_asks_to_be_replaced(service):
+    charge, go = hung(service)
+    worker = pyflow.ActivityWorker([charge], "d", "list", "me", service, concurrency=1, cancel_grace_s=0.05)
+    try:
+        with pytest.raises(pyflow.WorkerStuckException, match=r"all 1 slots of executor 'thread'") as caught:
+            worker.run()
+    finally:
+        go.set()
+    assert caught.value.bodies == ("activity0 (charge) of w",)
+    assert (caught.value.executor, caught.value.exit_status) == ("thread", 70)
+    assert not service.answers
+
+
+def test_a_body_that_hangs_does_not_hold_up_the_end(service):
+    charge, go = hung(service)
+    try:
+        with working(service, charge, grace_s=1_000, cancel_grace_s=0.05):
+            service.until(lambda: service.beats)
+    finally:
+        go.set()

@@ -3,7 +3,7 @@ Room for bodies, and the pace at which they begin.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Condition, Event, Lock
 from typing import Final
 
@@ -29,8 +29,14 @@ class Slots:
         self._free = dict(sizes)
         self._changed = Condition()
 
-    def take(self, stop: Event) -> bool:
-        """Take a slot of each executor as soon as all have one; False if ``stop`` was set before."""
+    def take(self, stop: Event, while_waiting: Callable[[], None] = lambda: None) -> bool:
+        """
+        Take a slot of each executor as soon as all have one; False if ``stop`` was set before.
+
+        Args:
+            stop: ends the wait.
+            while_waiting: called again and again meanwhile; what it raises ends the wait.
+        """
         with self._changed:
             while not stop.is_set():
                 if all(self._free.values()):
@@ -38,6 +44,7 @@ class Slots:
                         self._free[executor] -= 1
                     return True
                 self._changed.wait(LOOK_S)
+                while_waiting()
         return False
 
     def give_back(self, executors: Iterable[Executor]) -> None:

@@ -19,6 +19,7 @@ from pyflow.exceptions import (
     PayloadException,
     PayloadStoreException,
     PyflowException,
+    WorkerStuckException,
 )
 from pyflow.interceptors import Interceptor, intercept, surroundings
 from pyflow.payloads.sealing import MARK
@@ -34,7 +35,7 @@ from .heart import LEAST_S, Beat, Heart
 from .loop import Loop, run_alone
 from .performance import Performance
 from .processes import Processes, is_body_process
-from .slots import Pace, Slots
+from .slots import LOOK_S, Pace, Slots
 from .threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -174,6 +175,7 @@ class ActivityWorker:
 
         Raises:
             ServiceFault: registration failed, or the service refuses the names in a poll.
+            WorkerStuckException: bodies that SWF waits for no longer hold all slots of an executor.
             PyflowException: called in a fork of the process that made the worker, or in the process of a body.
         """
         self._refuse_elsewhere()
@@ -245,7 +247,7 @@ class ActivityWorker:
     def _serve(self, poller: Poller) -> None:
         """Poll while there is room and time for another body, until the worker is to stop."""
         try:
-            while self._slots.take(self._stop):
+            while self._slots.take(self._stop, self._raise_if_stuck):
                 raw = None
                 try:
                     if not self._stop.wait(self._pace.wait_s()):
@@ -260,6 +262,27 @@ class ActivityWorker:
             self.stop()
         finally:
             self._serving.discard(poller)
+
+    def _raise_if_stuck(self) -> None:
+        """
+        Raise if bodies that are of no use hold all slots of an executor.
+
+        A thread cannot be killed, nor can what blocks the loop. With no slot left nothing would ever be polled for again.
+        """
+        for executor, size in self._slots.sizes.items():
+            held = [
+                str(each)
+                for each in self._left()
+                if each.activity.worker_side.executor == executor and self._is_given_up(each)
+            ]
+            if len(held) >= size:
+                raise WorkerStuckException(executor, held)
+
+    def _is_given_up(self, performance: Performance) -> bool:
+        """Say whether a body goes on though SWF has not waited for it for longer than a body may take to see that."""
+        if performance.activity.worker_side.executor == "process":
+            return False  # it is killed
+        return time.monotonic() - performance.task.pulse.lost_s > self._cancel_grace_s
 
     def _taken(self, raw: Task) -> Performance | None:
         type_ = raw["activityType"]
@@ -420,8 +443,18 @@ class ActivityWorker:
             thread.join(max(0.0, until_s - time.monotonic()))
 
     def _is_done_within(self, seconds: float) -> bool:
+        until_s = time.monotonic() + seconds
         with self._changed:
-            return self._changed.wait_for(lambda: not self._under_way, seconds)
+            while not self._is_done():
+                left_s = until_s - time.monotonic()
+                if left_s <= 0:
+                    return False
+                self._changed.wait(min(left_s, LOOK_S))
+        return True
+
+    def _is_done(self) -> bool:
+        """Say whether no body is under way that anybody waits for."""
+        return all(isinstance(each, Performance) and self._is_given_up(each) for each in self._under_way)
 
     def _left(self) -> list[Performance]:
         with self._changed:
