@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -257,3 +258,24 @@ def test_what_is_not_finished_within_the_grace_is_left(shop, url):
         wait_for((shop / "started").exists, "body under way")
         assert command.end(signal.SIGTERM) == 1
         assert "activities: not finished within the grace of 0 s" in command.log.read_text()
+
+
+def test_the_number_of_bodies_at_once_is_as_it_is_told(shop, url):
+    (shop / "more.py").write_text("import pyflow\n@pyflow.activity(start_to_close=9)\nasync def ping(): pass")
+    port = "--health-port", "0"
+    sizes = "--concurrency", "thread=3", "--concurrency", "7"
+    with serving(shop, "worker", "shop.py", "more.py", *WHERE, "--endpoint-url", url, *port, *sizes) as worker:
+        health = worker.line("health at").partition("health at ")[2].partition("/health")[0]
+        worker.line("polls")
+        with urlopen(f"{health}/metrics") as reply:
+            metrics = reply.read().decode()
+    assert 'pyflow_slots{executor="thread"} 3.0' in metrics
+    assert 'pyflow_slots{executor="async"} 7.0' in metrics
+    assert 'pyflow_slots_used{executor="thread"} 0.0' in metrics
+
+
+@pytest.mark.parametrize("text", ["0", "many", "fiber=3", "thread="])
+def test_a_number_of_bodies_that_is_none_is_refused(shop, text):
+    done = pyflow("worker", "shop.py", *WHERE, "--concurrency", text, cwd=shop)
+
+    assert (done.returncode, "is not a number from 1" in done.stderr) == (2, True)

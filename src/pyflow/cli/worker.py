@@ -6,17 +6,18 @@ import sys
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 import click
 
+from pyflow.activities import Executor
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.guard import Mode
 from pyflow.swf.client import Client, create_client, is_local
 from pyflow.telemetry.instruments import RUNS_KEPT as RUNS_KEPT_GAUGE
 from pyflow.telemetry.instruments import SLOTS, SLOTS_USED
 from pyflow.worker.activities import ActivityWorker
-from pyflow.worker.decider import RUNS_KEPT, Decider
+from pyflow.worker.decider import POLLERS, RUNS_KEPT, Decider
 from pyflow.worker.undecidable import POLICIES, OnUndecidable
 
 from .loading import activities_in, converter_at, load, workflows_in
@@ -84,6 +85,22 @@ STOPPING_S: Final = 15.0
     help="How many live runs are kept between their tasks; 0 replays each task from its history.",
 )
 @click.option(
+    "--pollers",
+    type=click.IntRange(min=1),
+    default=POLLERS,
+    show_default=True,
+    metavar="N",
+    help="How many polls are open at once: of each kind, and on each task list.",
+)
+@click.option(
+    "--concurrency",
+    multiple=True,
+    metavar="[EXECUTOR=]N",
+    callback=lambda _context, _option, given: _sizes(given),
+    help="How many bodies may run at once, on each executor or on the one named: thread, process, async. May be given again.  "
+    "[default: 10, one for each processor, 100]",
+)
+@click.option(
     "--affinity/--no-affinity",
     default=True,
     show_default=True,
@@ -119,6 +136,8 @@ def worker(
     health_port: str | None,
     log_format: LogFormat,
     runs_kept: int,
+    pollers: int,
+    concurrency: dict[Executor, int],
     affinity: bool,
     on_undecidable: OnUndecidable,
     log_replays: bool,
@@ -164,6 +183,7 @@ def worker(
                 identity,
                 client,
                 runs_kept=runs_kept,
+                pollers=pollers,
                 affinity=affinity,
                 on_undecidable=on_undecidable,
                 log_replays=log_replays,
@@ -179,6 +199,8 @@ def worker(
                 task_list,
                 identity,
                 client,
+                concurrency=concurrency,
+                pollers=pollers,
                 grace_s=max(0.0, grace - STOPPING_S),
                 converter=values,
                 interceptors=observed.interceptors,
@@ -198,6 +220,18 @@ def worker(
     status = work(parts, requests, abandon_polls=is_local(client), grace_s=grace, on_stop=observed.health.stop)
     observed.close()
     leave(status)
+
+
+def _sizes(given: tuple[str, ...]) -> dict[Executor, int]:
+    """Read ``[EXECUTOR=]N`` options; what names an executor goes before what does not."""
+    executors = get_args(Executor)
+    sizes: dict[Executor, int] = {}
+    for text in sorted(given, key=lambda each: "=" in each):
+        executor, _, number = text.rpartition("=")
+        if not number.isdecimal() or int(number) < 1 or (executor and executor not in executors):
+            raise click.BadParameter(f"{text!r} is not a number from 1, nor {', '.join(executors)} with one: thread=20")
+        sizes |= dict.fromkeys([cast("Executor", executor)] if executor else executors, int(number))
+    return sizes
 
 
 def _identity(given: str | None, place: int | None) -> str:
