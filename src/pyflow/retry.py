@@ -4,10 +4,13 @@ Retry policies: after which failures to try again, how long to wait, and when to
 Source: AWS Architecture Blog, "Exponential Backoff And Jitter"; the policies of AWS Flow (ExponentialRetry).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
+from .converter import DURATION_MAX_S
 from .exceptions import (
     InvocationCanceledException,
     InvocationException,
@@ -17,6 +20,9 @@ from .exceptions import (
 from .replay.invocations import LAMBDA_RETRIES_MAX, LAMBDA_RETRY_REASONS
 
 Kinds = type[BaseException] | str | Sequence[type[BaseException] | str]
+
+PAUSES_GROW_MAX: Final = 64
+"""Pauses after which the next is as long as the one before: what grows by doubling is at any limit long before."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +34,46 @@ class RetryPolicy:
     ``jitter`` of it.
 
     Args:
-        initial: seconds before the second attempt.
+        initial: before the second attempt, in seconds or as a timedelta.
         factor: how much longer each pause is than the one before.
-        max_interval: the longest pause, in seconds.
+        max_interval: the longest pause, at most a year.
         jitter: 0 to 1.
         max_attempts: how many attempts in all, the first included; None: no limit.
-        max_total: seconds from the first ask after which no further attempt begins; None: no limit.
+        max_total: from the first ask, after which no further attempt begins; None: no limit. Where the pause would end after it,
+            the failure stands at once.
         retry_on: only these: exception classes of pyflow, the other side's exception classes or their names,
             or SWF's timeout types (``HEARTBEAT``, ...). None: all failures but cancels.
         no_retry_on: never these; stronger than ``retry_on``.
-        when: asked last, with the exception; a pure function.
+        when: asked last, with the exception; a pure function. What it raises pauses the execution, until code is deployed that
+            does not.
 
     Raises:
         ValueError: a number is out of its range.
     """
 
-    initial: float = 1.0
+    initial: float | timedelta = 1.0
     factor: float = 2.0
-    max_interval: float = 100.0
+    max_interval: float | timedelta = 100.0
     jitter: float = 0.5
     max_attempts: int | None = None
-    max_total: float | None = None
+    max_total: float | timedelta | None = None
     retry_on: Kinds | None = None
     no_retry_on: Kinds | None = None
     when: Callable[[InvocationException], bool] | None = None
 
     def __post_init__(self) -> None:
-        if self.initial < 0 or self.max_interval < 0 or self.factor < 1 or not 0 <= self.jitter <= 1:
+        longest, total = _seconds(self.max_interval), _seconds(self.max_total)
+        sound = (
+            0 <= _seconds(self.initial) < math.inf
+            and 0 <= longest <= DURATION_MAX_S
+            and 1 <= self.factor < math.inf
+            and 0 <= self.jitter <= 1
+            and total >= 0
+        )
+        if not sound:  # written so that what is no number is not sound
             raise ValueError(
-                f"a retry policy needs initial >= 0, max_interval >= 0, factor >= 1 and jitter from 0 to 1; this is {self!r}"
+                f"a retry policy needs initial >= 0, max_interval from 0 to {DURATION_MAX_S:,} seconds (a year), factor >= 1, "
+                f"jitter from 0 to 1 and max_total >= 0; this is {self!r}"
             )
         if self.max_attempts is not None and self.max_attempts < 1:
             raise ValueError(f"max_attempts counts the first attempt: at least 1, not {self.max_attempts}")
@@ -68,11 +85,11 @@ class RetryPolicy:
         Args:
             failure: how the attempt ended.
             attempt: its number, from 1.
-            elapsed_s: seconds since the first ask.
+            elapsed_s: seconds from the first ask to where the next attempt would begin.
         """
         if self.max_attempts is not None and attempt >= self.max_attempts:
             return False
-        if self.max_total is not None and elapsed_s >= self.max_total:
+        if elapsed_s > _seconds(self.max_total):
             return False
         if self.no_retry_on is not None and _is_of(failure, self.no_retry_on):
             return False
@@ -91,8 +108,18 @@ class RetryPolicy:
         """
         if isinstance(failure, InvocationFailedException) and failure.retry_after is not None:
             return failure.retry_after
-        full = min(self.max_interval, self.initial * self.factor ** min(attempt - 1, 64))
-        return float(full * (1 - self.jitter * chance.random()))
+        try:
+            grown = _seconds(self.initial) * self.factor ** min(attempt - 1, PAUSES_GROW_MAX)
+        except OverflowError:
+            grown = math.inf
+        return float(min(_seconds(self.max_interval), grown) * (1 - self.jitter * chance.random()))
+
+
+def _seconds(given: float | timedelta | None) -> float:
+    """Return a duration in seconds; None is one without an end."""
+    if given is None:
+        return math.inf
+    return given.total_seconds() if isinstance(given, timedelta) else float(given)
 
 
 LAMBDA_RETRY = RetryPolicy(

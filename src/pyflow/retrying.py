@@ -27,13 +27,14 @@ def try_again(runtime: Runtime, future: InvocationFuture[Any], invocation: Invoc
         attempts = future.attempts = Attempts(None, invocation.id, runtime.seconds())
     policy = attempts.governing(failure)
     timer_id = f"{RETRY}{_bare(runtime, attempts.first_id)}.{attempts.number + 1}"
+    pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(runtime.run_id, timer_id), failure)
     if runtime.is_replaying:
         wanted = ahead.was_retried(timer_id)
     else:
-        wanted = policy is not None and policy.wants(failure, attempts.number, runtime.seconds() - attempts.since_s)
+        elapsed_s = runtime.seconds() - attempts.since_s + pause_s
+        wanted = policy is not None and policy.wants(failure, attempts.number, elapsed_s)
     if not wanted:
         return False
-    pause_s = (policy or THROTTLED).pause_s(attempts.number, Chance(runtime.run_id, timer_id), failure)
     seconds = str(duration(pause_s, "the pause before an attempt"))
     pause = Invocation(Kind.TIMER, timer_id, None, invocation.where, options={"startToFireTimeout": seconds})
     paused = InvocationFuture[None](runtime, pause)

@@ -1,10 +1,15 @@
 """Retries: policies that change between decisions, cancels among attempts, children and closes."""
 
+import math
+import random
+from datetime import timedelta
+
 import pytest
 
 import pyflow
 from histories import history, short, task
 from pyflow import RetryPolicy
+from pyflow.swf.events import attributes_of
 
 
 @pyflow.activity("pay", "1.0", start_to_close=60)
@@ -167,4 +172,143 @@ class TestOnTheService:
                 except pyflow.InvocationTimedOutException:
                     return (self.swf.now() - began).total_seconds()
 
-        assert flow.run(Waiting) == 50
+        assert flow.run(Waiting) == 30  # the third attempt would begin at 40
+
+
+class TestPolicy:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"initial": -1},
+            {"initial": math.nan},
+            {"initial": math.inf},
+            {"factor": 0.9},
+            {"factor": math.nan},
+            {"factor": math.inf},
+            {"max_interval": -1},
+            {"max_interval": 31_536_001},
+            {"max_interval": math.inf},
+            {"max_interval": timedelta(days=366)},
+            {"jitter": 1.1},
+            {"jitter": math.nan},
+            {"max_attempts": 0},
+            {"max_total": -1},
+            {"max_total": math.nan},
+        ],
+        ids=str,
+    )
+    def test_that_no_timer_could_follow_is_refused_where_it_is_made(self, wrong):
+        """Not when an attempt has failed: that would pause the execution."""
+        with pytest.raises(ValueError, match=r"a retry policy needs|max_attempts counts"):
+            RetryPolicy(**wrong)
+
+    def test_pauses_grow_to_the_longest_and_stay_there_for_ever(self):
+        policy = RetryPolicy(
+            initial=timedelta(milliseconds=1500), factor=1e9, max_interval=timedelta(hours=1), jitter=0
+        )
+        assert [policy.pause_s(attempt, random) for attempt in (1, 2, 40, 1_000)] == [1.5, 3_600, 3_600, 3_600]
+
+    @pytest.mark.parametrize("jitter", [0.25, 1])
+    def test_jitter_takes_off_at_most_its_part(self, jitter):
+        pauses = [RetryPolicy(initial=100, jitter=jitter).pause_s(1, random.Random(seed)) for seed in range(500)]
+        assert 100 * (1 - jitter) <= min(pauses) < 100 * (1 - jitter) + 5
+        assert 95 < max(pauses) <= 100
+
+    def test_jitter_differs_between_attempts_and_replays(self, flow, monkeypatch):
+        """Each attempt draws for itself: a fleet that failed together does not come again together."""
+        monkeypatch.delattr(Refused, "retry_after")
+        execution = flow.start(
+            failing_activity(RetryPolicy(initial=1_000, factor=1, max_interval=1_000, max_attempts=4))
+        )
+        execution.result()
+        pauses = [
+            attributes_of(event)["startToFireTimeout"]
+            for event in execution.history
+            if event["eventType"] == "TimerStarted"
+        ]
+        assert len(set(pauses)) == 3
+        assert all(500 <= int(pause) <= 1_000 for pause in pauses)
+
+
+@pyflow.activity("refuse", "1.0", start_to_close=60)
+def refuse(_):
+    raise Refused("not now")
+
+
+class Refused(Exception):
+    retry_after = 70
+
+
+class RefusedForever(pyflow.Workflow):
+    NAME = "RefusedForever"
+
+    def run(self, _):
+        raise Refused("not now")
+
+
+def refused_lambda(event, context):
+    raise Refused("not now")
+
+
+def failing_activity(policy):
+    return outcome_of_all(lambda swf: refuse.options(retry=policy).submit(1))
+
+
+def outcome_of_all(ask):
+    class Asking(pyflow.Workflow):
+        NAME = "Asking"
+
+        def run(self, _):
+            began = self.swf.now()
+            future = ask(self.swf)
+            try:
+                future.result()
+            except pyflow.InvocationFailedException as error:
+                return [error.reason, future.invocation_id.rpartition(".")[2], (self.swf.now() - began).total_seconds()]
+
+    return Asking
+
+
+KINDS = {
+    "activity": lambda swf, policy: refuse.options(retry=policy).submit(1),
+    "named activity": lambda swf, policy: swf.invoke_activity("refuse", "1.0", 1, retry=policy),
+    "lambda": lambda swf, policy: swf.invoke_lambda("f", 1, retry=policy),
+    "child": lambda swf, policy: swf.start_child(RefusedForever, retry=policy),
+    "named child": lambda swf, policy: swf.invoke_child_workflow("RefusedForever", "1.0", retry=policy),
+}
+PLAIN = {"initial": 10, "factor": 2, "jitter": 0}
+
+
+@pytest.mark.parametrize(
+    ("policy", "last", "seconds"),
+    [
+        ({"max_attempts": 3}, 3, 30),
+        ({"max_attempts": 4, "max_interval": 15}, 4, 40),
+        ({"max_total": 30}, 3, 30),
+        ({"max_total": timedelta(seconds=29)}, 2, 10),
+        ({"max_attempts": 2, "retry_on": Refused}, 2, 10),
+        ({"max_attempts": 2, "retry_on": "Refused"}, 2, 10),
+        ({"max_attempts": 2, "retry_on": pyflow.InvocationFailedException}, 2, 10),
+        ({"max_attempts": 2, "retry_on": (KeyError, "Refused")}, 2, 10),
+        ({"retry_on": KeyError}, 1, 0),
+        ({"no_retry_on": Refused}, 1, 0),
+        ({"no_retry_on": "Refused", "retry_on": Refused}, 1, 0),
+        ({"max_attempts": 2, "when": lambda failure: "not now" in str(failure)}, 2, 10),
+        ({"when": lambda failure: failure.reason == "other"}, 1, 0),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_parameter_counts_for_each_kind(flow, monkeypatch, kind, policy, last, seconds):
+    monkeypatch.delattr(Refused, "retry_after")
+    flow.use(RefusedForever, refuse)
+    flow.lambda_function("f", refused_lambda)
+    _, attempt, took = flow.run(outcome_of_all(lambda swf: KINDS[kind](swf, RetryPolicy(**PLAIN | policy))))
+    assert [int(attempt) if attempt.isdigit() else 1, took] == [last, seconds]
+
+
+@pytest.mark.parametrize(("policy", "seconds"), [({"max_attempts": 2}, 70), ({"max_total": 69}, 0)])
+@pytest.mark.parametrize("kind", ["activity", "child"])
+def test_the_failure_itself_may_say_when_to_come_again(flow, kind, policy, seconds):
+    flow.use(RefusedForever, refuse)
+    assert flow.run(outcome_of_all(lambda swf: KINDS[kind](swf, RetryPolicy(**policy))))[2] == seconds

@@ -78,11 +78,11 @@ class Performance:
         if side.retry is None or outcome.how != "FAILED" or self.task.pulse.over:
             return None
         failure = failure_of(outcome, self.task)
-        elapsed_s = time.monotonic() - self.since_s
-        if not side.retry.wants(failure, self.task.attempt_in_worker, elapsed_s):
-            return None
         pause_s = side.retry.pause_s(self.task.attempt_in_worker, random, failure)
-        if side.start_to_close_s is not None and elapsed_s + pause_s >= side.start_to_close_s:
+        begins_s = time.monotonic() - self.since_s + pause_s
+        if not side.retry.wants(failure, self.task.attempt_in_worker, begins_s):
+            return None
+        if side.start_to_close_s is not None and begins_s >= side.start_to_close_s:
             return None  # SWF would have ended the task by then, and nobody would hear of the failure
         self.task.attempt_in_worker += 1
         return pause_s
