@@ -14,8 +14,9 @@ from uuid import UUID
 
 from .closing import ContinueAsNew
 from .converter import duration
-from .exceptions import InvocationFailedException, PyflowException, WaitTimedOutException, WorkflowCanceledException
+from .exceptions import PyflowException, WaitTimedOutException, WorkflowCanceledException
 from .future import Future, Wait, flatten, wait_for
+from .mapping import MapOptions, Tally, map_over
 from .others import ChildHandle, ChildOptions, ExternalWorkflow, WorkflowCode, type_of
 from .payloads.hints import hints_of, is_rich
 from .replay.tables import Kind
@@ -255,25 +256,17 @@ class Language:
                 yield future
 
     @overload
-    def map(
-        self,
-        function: Callable[[I], Future[T]],
-        items: Iterable[I],
-        *,
-        limit: int | None = None,
-        enough: int | None = None,
-    ) -> list[T]: ...
+    def map(self, function: Callable[[I], Future[T]], items: Iterable[I], **options: Unpack[MapOptions]) -> list[T]: ...
     @overload
+    def map(self, function: Callable[[I], T], items: Iterable[I], **options: Unpack[MapOptions]) -> list[T]: ...
     def map(
-        self, function: Callable[[I], T], items: Iterable[I], *, limit: int | None = None, enough: int | None = None
-    ) -> list[T]: ...
-    def map(  # noqa: C901 - one loop: fill, wait, sort
         self,
         function: Callable[[Any], Any],
         items: Iterable[Any],
         *,
         limit: int | None = None,
         enough: int | None = None,
+        tolerate: int | None = None,
     ) -> list[Any]:
         """
         Call a function for each item, several at a time, each call in a fiber of its own.
@@ -282,50 +275,25 @@ class Language:
             function: takes an item; may wait; a future that it returns is waited for.
             items: any iterable.
             limit: how many calls at once; None: all.
-            enough: return as soon as so many have succeeded, and cancel the rest; None: all must succeed.
+            enough: return as soon as so many have succeeded, and cancel the rest; None: when all are done.
+            tolerate: how many may fail; None: none, or with ``enough`` as many as leave enough of them.
 
         Returns:
-            The results, in the order of the items; with ``enough``, of those that succeeded.
+            The results, in the order of the items; with ``enough`` or ``tolerate``, of those that succeeded.
 
         Raises:
-            ValueError: limit or enough is less than 1.
-            Exception: without ``enough``: what the first failing call raised; the rest is canceled.
-            InvocationFailedException: with ``enough``: too few can succeed any more.
+            ValueError: limit or enough is less than 1, or tolerate less than 0.
+            Exception: without ``enough`` and ``tolerate``: what the first failing call raised; the rest is canceled.
+            InvocationFailedException: with one of them: more have failed than may, or too few can succeed any more. Its cause is
+                the last failure; the rest is canceled.
 
         Replay:
             No decision of its own; ids inside begin with ``fN.``.
         """
-        if (limit is not None and limit < 1) or (enough is not None and enough < 1):
-            raise ValueError(f"limit and enough are at least 1; limit={limit}, enough={enough}")
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit is at least 1, not {limit}")
         self._run.enter()
-        waiting = enumerate(items)
-        running: dict[Future[Any], int] = {}
-        done: dict[int, Any] = {}
-        failed = 0
-        try:
-            while True:
-                for index, item in waiting:
-                    running[self.spawn(_settled_call, function, item)] = index
-                    if limit is not None and len(running) >= limit:
-                        break
-                if not running or (enough is not None and len(done) >= enough):
-                    break
-                for future in wait_for(self._run, list(running), all_of_them=False) or []:
-                    index = running.pop(future)
-                    if future.succeeded:
-                        done[index] = future.result()
-                    elif enough is None:
-                        future.result()
-                    else:
-                        failed += 1
-        finally:
-            for future in running:
-                future._cancel_now()
-        if enough is not None and len(done) < enough:
-            raise InvocationFailedException(
-                "TooFewSucceeded", f"{len(done)} calls succeeded and {failed} failed; {enough} were asked for"
-            )
-        return [done[index] for index in sorted(done)]
+        return map_over(self._run, function, items, limit, Tally(enough, tolerate))
 
     def scope(self, *, timeout: float | timedelta | None = None) -> Scope:
         """
@@ -477,8 +445,3 @@ class Language:
     def logger(self) -> logging.Logger:
         """A logger of this workflow type."""
         return logging.getLogger(f"pyflow.workflow.{self._run.workflow_class.__name__}")
-
-
-def _settled_call(function: Callable[[Any], Any], item: Any) -> Any:
-    result = function(item)
-    return result.result() if isinstance(result, Future) else result

@@ -60,6 +60,64 @@ class TestMap:
         assert max(most) <= 1
 
 
+class TestCompletionPolicies:
+    """Items are seconds; those below zero fail after so many."""
+
+    def run(self, flow, items, **policy):
+        def run(self, _):
+            def walk(seconds):
+                self.swf.sleep(abs(seconds))
+                if seconds < 0:
+                    raise KeyError(seconds)
+                return seconds
+
+            began = self.swf.now()
+            try:
+                found = self.swf.map(walk, items, **policy)
+            except pyflow.InvocationFailedException as error:
+                found = [error.reason, error.details, str(error.__cause__)]
+            except KeyError as error:
+                found = str(error)
+            return [found, (self.swf.now() - began).total_seconds()]
+
+        return flow.run(type("W", (pyflow.Workflow,), {"NAME": "W", "run": run, "__module__": __name__}))
+
+    @pytest.mark.parametrize(
+        ("policy", "found", "seconds"),
+        [
+            ({}, "-10", 10),
+            ({"tolerate": 1}, ["TooManyFailed", "1 calls succeeded and 2 failed; 1 were tolerated", "-30"], 30),
+            ({"tolerate": 2}, [20, 90], 90),
+            ({"tolerate": 9}, [20, 90], 90),
+            ({"enough": 1}, [20], 20),
+            ({"enough": 2}, [20, 90], 90),
+            ({"enough": 3}, ["TooFewSucceeded", "1 calls succeeded and 2 failed; 3 were asked for", "-30"], 30),
+            (
+                {"enough": 1, "tolerate": 0},
+                ["TooFewSucceeded", "0 calls succeeded and 1 failed; 1 were asked for", "-10"],
+                10,
+            ),
+            ({"enough": 2, "tolerate": 2}, [20, 90], 90),
+            (
+                {"enough": 3, "limit": 1},
+                ["TooFewSucceeded", "1 calls succeeded and 2 failed; 3 were asked for", "-30"],
+                60,
+            ),
+        ],
+        ids=str,
+    )
+    def test_says_when_it_is_over_and_what_it_gives(self, flow, policy, found, seconds):
+        assert self.run(flow, [20, -10, -30, 90], **policy) == [found, seconds]
+
+    @pytest.mark.parametrize("policy", [{"limit": 0}, {"enough": 0}, {"tolerate": -1}], ids=str)
+    def test_that_cannot_be_meant_is_refused(self, flow, policy):
+        def run(self, _):
+            with pytest.raises(ValueError, match="at least"):
+                self.swf.map(int, [1], **policy)
+
+        flow.run(type("W", (pyflow.Workflow,), {"NAME": "W", "run": run, "__module__": __name__}))
+
+
 class TestInterleavedRuns:
     def test_runs_on_one_thread_share_nothing(self, flow):
         def run(self, name):
