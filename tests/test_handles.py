@@ -9,6 +9,8 @@ from moto import mock_aws
 import pyflow
 from pyflow import executions, handles
 from pyflow.handles import WorkflowHandle
+from pyflow.local.mishaps import BROKEN, THROTTLE, UNAVAILABLE, Drop, Lose
+from pyflow.swf import repeating
 
 
 class Order(pyflow.Workflow):
@@ -46,7 +48,7 @@ def start(flow):
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
-    monkeypatch.setattr(executions, "REUSE_PAUSE_S", 0.0)
+    monkeypatch.setattr(executions, "FIND_PAUSE_S", 0.0)
 
 
 class TestResult:
@@ -278,6 +280,72 @@ class TestStart:
     def test_id_reuse_that_cannot_be_meant_is_refused(self, start, more):
         with pytest.raises(ValueError, match="id_reuse is 'fail', or 'use_existing' with a workflow_id"):
             start({}, **more)
+
+
+class TestStartWhoseAnswerIsLost:
+    """The service has started it, or has not; whoever calls hears nothing, and starts once."""
+
+    @pytest.fixture
+    def after(self, flow, start, monkeypatch):
+        monkeypatch.setattr(repeating, "backoff_s", lambda *_: 0.0)
+
+        def after(*mishaps, input='"wait"', **more):
+            plan = list(mishaps)
+            flow.service.plan_mishaps(
+                lambda action, _: plan.pop(0) if plan and action == "StartWorkflowExecution" else None
+            )
+            return start(input, **more)
+
+        return after
+
+    @pytest.mark.parametrize(
+        "mishaps", [[Lose()], [Drop()], [Lose(), THROTTLE, Drop()], [UNAVAILABLE, Lose()]], ids=str
+    )
+    @pytest.mark.parametrize(
+        "more", [{}, {"workflow_id": "w"}, {"workflow_id": "w", "id_reuse": "use_existing"}], ids=str
+    )
+    def test_gives_the_one_that_was_started(self, flow, after, mishaps, more):
+        started = after(*mishaps, tags=["web"], **more)
+        infos = flow.client.list_open_workflow_executions(domain=flow.domain, startTimeFilter={"oldestDate": 0})
+        assert [info["execution"] for info in infos["executionInfos"]] == [started]
+        assert not started.reused
+
+    def test_finds_the_first_run_of_one_that_has_continued_meanwhile(self, flow, after, monkeypatch):
+        class Renewing(pyflow.Workflow):
+            NAME = "Renewing"
+
+            def run(self, renewals):
+                if renewals:
+                    self.swf.continue_as_new(renewals - 1)
+                return self.swf.receive("paid")
+
+        def start_and_lose(**request):
+            started.append(flow.service.direct().start_workflow_execution(**request))
+            flow.run_until_blocked()
+            raise pyflow.ServiceFault("ReadTimeoutError", "no answer", status=0)
+
+        started = []
+        flow.use(Renewing)
+        flow.advance(0)
+        monkeypatch.setattr(flow.client, "start_workflow_execution", start_and_lose, raising=False)
+        lost = pyflow.start_workflow(
+            flow.domain, workflow=Renewing, task_list=flow.task_list, input=3, workflow_id="w", client=flow.client
+        )
+        assert [lost["runId"]] == [one["runId"] for one in started]
+        lost.handle.signal("paid", 1)
+        flow.run_until_blocked()
+        assert lost.handle.result() == 1
+
+    @pytest.mark.parametrize("theirs", [{"input": '"other"'}, {"tags": ["theirs"]}], ids=str)
+    def test_never_gives_what_somebody_else_has_started(self, flow, start, after, theirs):
+        start(**{"input": '"wait"', "workflow_id": "w", **theirs})
+        with pytest.raises(pyflow.ServiceFault, match="was started otherwise") as fault:
+            after(BROKEN, workflow_id="w")
+        assert fault.value.code == "WorkflowExecutionAlreadyStartedFault"
+
+    def test_gives_up_after_five_tries(self, after):
+        with pytest.raises(pyflow.ServiceFault, match="ThrottlingException"):
+            after(*[THROTTLE] * 5)
 
 
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")

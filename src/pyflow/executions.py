@@ -16,10 +16,12 @@ from .handles import WorkflowHandle, newest_run
 from .others import WorkflowCode
 from .payloads.hints import hints_of
 from .swf.client import Client, create_client, service_faults
+from .swf.events import attributes_of
+from .swf.repeating import repeat
 
-REUSE_TRIES: Final = 5
-REUSE_PAUSE_S: Final = 0.2
-"""Between tries to find the open execution of an id: SWF lists it a moment after it refuses the id."""
+FIND_TRIES: Final = 5
+FIND_PAUSE_S: Final = 0.2
+"""Between tries to find the open execution of an id: SWF lists it a moment after it has started it."""
 
 
 class StartedWorkflow(dict[str, str], Generic[R]):
@@ -87,7 +89,9 @@ def start_workflow(
         ValueError: ``id_reuse`` without a workflow id, or not one of the two.
         SerializationException: the input is not JSON, or too long.
         PayloadStoreException: the payload store did not take the input.
-        ServiceFault: ``UnknownResourceFault`` (no such domain or type), ``WorkflowExecutionAlreadyStartedFault``, ...
+        ServiceFault: ``UnknownResourceFault`` (no such domain or type), ``WorkflowExecutionAlreadyStartedFault``, ... What passes
+            (throttling, no connection, an answer that was lost) is tried five times; if the first try had started it after
+            all, that execution is what is returned.
         PyflowException: no client could be made.
 
     Source:
@@ -133,17 +137,49 @@ def _type_of(workflow: Any, name: str | None, version: str | None) -> tuple[str,
 
 
 def _start(client: Client, request: dict[str, Any], reading: dict[str, Any]) -> StartedWorkflow[Any]:
-    with service_faults("StartWorkflowExecution"):
-        reply = client.start_workflow_execution(**request)
-    return StartedWorkflow(
-        WorkflowHandle[Any](client, request["domain"], request["workflowId"], reply["runId"], **reading)
+    reply = repeat(client.start_workflow_execution, "StartWorkflowExecution", **request)
+    run_id = _run_of_lost_answer(client, request) if reply is None else reply["runId"]
+    return StartedWorkflow(WorkflowHandle[Any](client, request["domain"], request["workflowId"], run_id, **reading))
+
+
+def _run_of_lost_answer(client: Client, request: dict[str, Any]) -> str:
+    """
+    Find the run that an earlier try of a request has started, whose answer did not come.
+
+    Raises:
+        ServiceFault: the execution that is there is somebody else's.
+    """
+    for tries_left in reversed(range(FIND_TRIES)):
+        newest = newest_run(client, request["domain"], request["workflowId"], open_only=tries_left > 0)
+        run_id: str | None = None if newest is None else newest["execution"]["runId"]
+        while run_id is not None:
+            started = _started(client, request, run_id)
+            if "continuedExecutionRunId" not in started:
+                if all(started.get(member) == request.get(member) for member in ("workflowType", "input", "tagList")):
+                    return run_id
+                break
+            run_id = started["continuedExecutionRunId"]
+        if tries_left:
+            time.sleep(FIND_PAUSE_S)
+    raise ServiceFault(
+        "WorkflowExecutionAlreadyStartedFault",
+        f"the answer to the start of {request['workflowId']!r} was lost, and what is open under this id was started otherwise",
+        operation="StartWorkflowExecution",
     )
+
+
+def _started(client: Client, request: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """Return the attributes of a run's first event."""
+    execution = {"workflowId": request["workflowId"], "runId": run_id}
+    with service_faults("GetWorkflowExecutionHistory"):
+        page = client.get_workflow_execution_history(domain=request["domain"], execution=execution, maximumPageSize=1)
+    return dict(attributes_of(page["events"][0]))
 
 
 def _start_or_find(client: Client, request: dict[str, Any], reading: dict[str, Any]) -> StartedWorkflow[Any]:
     """Start, or give the open execution of the id and type. Either may change under way, so both are tried again."""
     domain, workflow_id = request["domain"], request["workflowId"]
-    for tries_left in reversed(range(REUSE_TRIES)):
+    for tries_left in reversed(range(FIND_TRIES)):
         try:
             return _start(client, request, reading)
         except ServiceFault as fault:
@@ -155,7 +191,7 @@ def _start_or_find(client: Client, request: dict[str, Any], reading: dict[str, A
                 return StartedWorkflow(execution, reused=True)
             if found is not None or not tries_left:
                 raise
-        time.sleep(REUSE_PAUSE_S)
+        time.sleep(FIND_PAUSE_S)
     raise AssertionError("the last try returns or raises")
 
 

@@ -35,6 +35,7 @@ _TRIED_ONCE: Final = (
     "respond_activity_task_failed",
     "respond_activity_task_canceled",
     "signal_workflow_execution",
+    "start_workflow_execution",
 )
 
 # Signing needs some key. On a loopback endpoint it is this one, so that a real one never goes there.
@@ -65,8 +66,8 @@ def create_client(
             are checked by the service alone.
 
     Returns:
-        A client. A poll, a response to a task or a signal that fails raises at once; other operations are retried as boto3 is
-        configured.
+        A client. A poll, a response to a task, a signal or a start that fails raises at once; other operations are retried as
+        boto3 is configured.
 
     Raises:
         PyflowException: not a URL, plain ``http`` to another machine, no region, a profile that does not exist.
@@ -218,8 +219,8 @@ def _client(
         parameter_validation=checked,
     )
     # botocore sets retries per client, not per operation. A poll retried below us hides that the service is in trouble
-    # and defeats our back-off; of a response retried there, nobody knows whether an earlier try was applied; a signal may
-    # arrive twice. So these have a client of their own that tries once, and the rest keeps boto3's retries.
+    # and defeats our back-off; of a response or a start retried there, nobody knows whether an earlier try was applied; a signal
+    # may arrive twice. So these have a client of their own that tries once, and the rest keeps boto3's retries.
     once = config.merge(Config(retries={"total_max_attempts": 1, "mode": "standard"}))
     client = session.client("swf", config=config, **options)
     single = session.client("swf", config=once, **options)
