@@ -68,3 +68,12 @@ def test_links_within_the_page_lead_somewhere():
 
     headings = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", WORKFLOWS, re.MULTILINE)}
     assert set(re.findall(r"\]\(#([^)]+)\)", WORKFLOWS)) - headings == set()
+
+
+def test_each_page_and_each_example_is_in_the_index_and_the_index_in_the_readme():
+    linked = set(re.findall(r"\]\(([^)#]+)\)", (DOCS / "README.md").read_text()))
+    pages = {page.name for page in DOCS.glob("*.md")} - {"README.md"}
+    examples = {f"../examples/{example.name}" for example in (DOCS.parent / "examples").glob("*.py")}
+    assert sorted((pages | examples) - linked) == []
+    assert [link for link in linked if not (DOCS / link).exists()] == []
+    assert "](docs/README.md)" in (DOCS.parent / "README.md").read_text()

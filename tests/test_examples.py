@@ -10,6 +10,10 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RESULTS = {
+    "recorded_values": [
+        "for signal 'collected'",
+        {"winner is one of them": True, "seconds": 5400.0, "tickets": 2, "looked up": 2},
+    ],
     "signals": {"paid": "paid 42", "reminders": 2},
     "cancellation": {
         "confirmed": ["flight booked", "hotel booked", "off we go"],

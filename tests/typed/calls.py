@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 import pyflow
@@ -76,7 +77,7 @@ class Parent(pyflow.Workflow):
         spawned: pyflow.Future[int] = self.swf.spawn(len, "abc")
         letters: pyflow.Future[str] = self.swf.spawn(len, "abc")  # wrong
         self.swf.spawn(len, 3)  # wrong
-        receipts: list[str] = self.swf.map(charge, items, limit=3)
+        receipts: list[str] = self.swf.map(charge, items, limit=3, tolerate=1)
         submitted: list[str] = self.swf.map(charge.submit, items, enough=2)
         lengths: list[int] = self.swf.map(charge, items)  # wrong
         self.swf.map(charge, ["a", "b"])  # wrong
@@ -133,6 +134,7 @@ class Described(pyflow.Workflow):
 
 
 def outside(item: Item) -> str:
+    pyflow.RetryPolicy(initial=timedelta(minutes=1), max_total=timedelta(hours=2), retry_on=(OSError, "HEARTBEAT"))
     pyflow.RetryPolicy(max_attempts="3")  # wrong
     started = pyflow.start_workflow("d", workflow=Child, input="x")
     lengths: list[int] = started.handle.result(timeout=5)
