@@ -66,6 +66,7 @@ def explore(flow: Flow, workflow: type[pyflow.Workflow]) -> Any:
 def main() -> dict[str, Any]:
     with TemporaryDirectory() as folder, Flow() as flow:
         flow.folder = Path(folder)
+        race = None
         try:
             explore(flow, Hasty)
         except ScheduleFailedException as failure:
