@@ -7,17 +7,17 @@ Each call that asks for something takes the next id of its kind (contract 3), so
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
-from .converter import DATA_MAX, DataConverter, cut, duration
+from .converter import duration
 from .descriptors import activity_options
-from .exceptions import PyflowException, SerializationException, WaitTimedOutException
-from .failures import format_traceback
+from .exceptions import PyflowException, WaitTimedOutException
 from .future import Future, InvocationFuture, flatten, wait_for
 from .language import Language
 from .payloads.hints import hints_of
-from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure
-from .replay.tables import Kind, State
+from .recorded import RecordedFuture, record
+from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS
+from .replay.tables import Kind
 from .retry import LAMBDA_RETRY, Attempts, RetryPolicy
 from .swf.decisions import given
 from .swf.decisions import task_list as task_list_named
@@ -342,11 +342,11 @@ class WorkflowInvocationHelper(Language):
         signal_id = self._run.next_id("invoke_once_signal")
         recorded = self._run.recorded(own_id)
         details = (
-            self._run.outside(lambda: self._run.freely(_record, self._run.converter, callable, args, kwargs))
+            self._run.outside(lambda: self._run.freely(record, self._run.converter, callable, args, kwargs))
             if recorded is None
             else recorded.details or "null"
         )
-        future = self._run.invoke(Kind.MARKER, own_id, None, options={"details": details}, future_class=_RecordedFuture)
+        future = self._run.invoke(Kind.MARKER, own_id, None, options={"details": details}, future_class=RecordedFuture)
         future._hint = hints_of(callable).result  # noqa: SLF001 - how its result is read
         if recorded is not None and recorded.with_signal:
             options = {"workflowId": self.workflow_id, "runId": self.run_id}
@@ -467,43 +467,3 @@ class WorkflowInvocationHelper(Language):
                 f"{sum(future.done for future in flat)} of {len(flat)} were done when the {timeout} seconds were over"
             )
         return done
-
-
-RECORDED_MAX: Final = DATA_MAX // 8
-"""Characters of a recorded failure's details: JSON escapes can make a text up to six times as long."""
-
-
-class _RecordedFuture(InvocationFuture[Any]):
-    """The future of a recorded value: its marker says whether the call succeeded."""
-
-    def _read(self, result: str) -> None:
-        value = self._host.converter.decode(result)
-        if not isinstance(value, dict) or "succeeded" not in value:
-            raise ValueError(f"the marker holds no recorded value: {value!r}")
-        if not value["succeeded"]:
-            self._state = State.FAILED
-            self._failure = Failure(value.get("reason"), value.get("details"))
-        self._value = value.get("result")
-        if self._hint is not None and self._value is not None:
-            self._value = self._host.converter.rebuild(self._value, self._hint, "the recorded value")
-
-
-def _record(
-    converter: DataConverter, callable: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> str:
-    """Call it and return the marker's text, a failure included: what happened is recorded either way."""
-    try:
-        return converter.encode({"succeeded": True, "result": callable(*args, **kwargs)}, "the value to record")
-    except SerializationException as error:
-        failure = {
-            "succeeded": False,
-            "reason": "The value cannot be recorded",
-            "details": cut(str(error), RECORDED_MAX),
-        }
-    except Exception as error:
-        failure = {
-            "succeeded": False,
-            "reason": "Exception raised while invoking callable",
-            "details": cut(format_traceback(error), RECORDED_MAX),
-        }
-    return converter.encode(failure, "the failure to record")

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -10,7 +11,7 @@ from typing import Any, Final, cast, get_args
 
 import click
 
-from pyflow.activities import Executor
+from pyflow.activities import Activity, Executor
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.guard import Mode
 from pyflow.swf.client import Client, create_client, is_local
@@ -19,6 +20,7 @@ from pyflow.telemetry.instruments import SLOTS, SLOTS_USED
 from pyflow.worker.activities import ActivityWorker
 from pyflow.worker.decider import POLLERS, RUNS_KEPT, Decider
 from pyflow.worker.undecidable import POLICIES, OnUndecidable
+from pyflow.workflow import Workflow
 
 from .loading import activities_in, converter_at, load, workflows_in
 from .observing import LogFormat, Observation, interceptors_at, set_up_logging
@@ -161,15 +163,8 @@ def worker(
     if processes is not None and tie is None:
         leave(Supervisor(processes, sys.argv[1:], health_port).run())
     requests = stop_requests()
-    modules = [load(file) for file in files]
+    workflows, activities = _found(files, only)
     values = converter_at(converter)
-    workflows = [] if only == "activities" else _unique(each for module in modules for each in workflows_in(module))
-    activities = [] if only == "deciders" else _unique(each for module in modules for each in activities_in(module))
-    if not (workflows or activities):
-        wanted = {"deciders": "workflow class with a NAME", "activities": "@pyflow.activity function"}
-        raise Refusal(
-            f"nothing to run: no {wanted.get(only or '', ' or '.join(wanted.values()))} in {', '.join(files)}"
-        )
     identity = _identity(identity, place)
     observed = Observation(health_port, place, otlp=otlp, own=interceptors_at(interceptors))
     try:
@@ -252,6 +247,19 @@ def _hold(tie: int, requests: "SimpleQueue[str | None]") -> None:
         requests.put(None)
 
     Thread(target=listen, name="tie to the supervisor", daemon=True).start()
+
+
+def _found(files: Sequence[str], only: str | None) -> tuple[list[type[Workflow]], list[Activity[..., Any]]]:
+    """Load the files, and return the workflows and activities in them, each once."""
+    modules = [load(file) for file in files]
+    workflows = [] if only == "activities" else _unique(each for module in modules for each in workflows_in(module))
+    activities = [] if only == "deciders" else _unique(each for module in modules for each in activities_in(module))
+    if not (workflows or activities):
+        wanted = {"deciders": "workflow class with a NAME", "activities": "@pyflow.activity function"}
+        raise Refusal(
+            f"nothing to run: no {wanted.get(only or '', ' or '.join(wanted.values()))} in {', '.join(files)}"
+        )
+    return workflows, activities
 
 
 def _unique(found: Any) -> list[Any]:
