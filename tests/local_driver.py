@@ -8,9 +8,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+import decisions
 from pyflow.exceptions import ServiceFault
 from pyflow.local import LocalSWF
-from pyflow.swf import decisions
 from pyflow.swf.events import attributes_of
 
 DOORS = ("direct", "in process", "http")

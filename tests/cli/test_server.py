@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+import decisions
 from command import pyflow, served, serving
 from local_driver import Driver
-from pyflow.swf import decisions
 from pyflow.swf.client import create_client
 from pyflow.swf.events import attributes_of
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+import decisions
 from local_driver import ACTIVITY, Driver, activity
 from pyflow.exceptions import ServiceFault
 from pyflow.local import VirtualClock
-from pyflow.swf import decisions
 from pyflow.swf.events import attributes_of
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+import decisions
 from local_driver import WORKFLOW, Driver, child
 from pyflow.exceptions import ServiceFault
 from pyflow.local import VirtualClock
-from pyflow.swf import decisions
 
 
 def kid_of(flow: Driver, run_id: str) -> str:

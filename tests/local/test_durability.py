@@ -7,10 +7,10 @@ from base64 import b64decode
 
 import pytest
 
+import decisions
 from local_driver import Driver, activity, child
 from pyflow.exceptions import PyflowException
 from pyflow.local import LocalSWF, VirtualClock
-from pyflow.swf import decisions
 
 
 def reopened(path, clock: VirtualClock) -> tuple[LocalSWF, Driver]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+import decisions
 from local_driver import Driver, activity, child
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.local import LocalSWF, VirtualClock
-from pyflow.swf import decisions
 
 
 class FailingConnection:

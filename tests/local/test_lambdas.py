@@ -6,9 +6,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+import decisions
 from local_driver import Driver
 from pyflow.local import LocalSWF
-from pyflow.swf import decisions
 
 
 def outcome(function=None, name: str = "f", **asked) -> tuple[list[str], dict]:

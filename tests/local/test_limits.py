@@ -5,10 +5,10 @@ import time
 
 import pytest
 
+import decisions
 from local_driver import Driver, child
 from local_driver import fault_of as fault
 from pyflow.local import LocalSWF, service
-from pyflow.swf import decisions
 
 
 def test_history_ends_at_its_limit(flow: Driver) -> None:

@@ -3,11 +3,11 @@
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
 
+import decisions
 from local_driver import DOORS, Driver, activity, opened
 from local_driver import fault_of as fault
 from pyflow.exceptions import ServiceFault
 from pyflow.local import LocalSWF, VirtualClock, mishaps
-from pyflow.swf import decisions
 from pyflow.swf.events import attributes_of
 from pyflow.swf.model import SHAPES
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+import decisions
 from local_driver import ACTIVITY, WORKFLOW, Driver, activity
 from local_driver import fault_of as fault
 from pyflow.local import LocalSWF, faults, registry
-from pyflow.swf import decisions
 
 ARN = "arn:aws:swf:us-east-1:123456789012:/domain/d"
 KINDS = {"workflow": WORKFLOW, "activity": ACTIVITY}

@@ -2,10 +2,10 @@
 
 import pytest
 
+import decisions
 from local_driver import WORKFLOW, Driver, activity, child
 from local_driver import fault_of as fault
 from pyflow.local import VirtualClock
-from pyflow.swf import decisions
 
 SETTINGS = {
     "executionStartToCloseTimeout": "500",

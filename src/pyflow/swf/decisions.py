@@ -1,5 +1,8 @@
 """
-One constructor for each of SWF's 13 decisions, returning the plain dicts that RespondDecisionTaskCompleted takes.
+Constructors of the decisions that pyflow makes one by one, as the plain dicts that RespondDecisionTaskCompleted takes.
+
+The others (activities, Lambda functions, children, signals and cancels to others) are made from what an invocation carries, in
+``replay/invocations.py``.
 
 Members whose value is None are left out; an empty string is a value. Durations are SWF's strings of seconds.
 
