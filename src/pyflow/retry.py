@@ -156,10 +156,27 @@ THROTTLED = RetryPolicy(initial=1.0, factor=2.0, max_interval=60.0, jitter=0.5)
 """How what SWF refuses for now, by a rate or by how much is open, is asked for again, whatever the author's policy."""
 
 
+UNOPENED: Final = "pyflow.unopened"
+"""The reason of a failure by which a worker says that it cannot open the input of a task; the body has not run."""
+
+NOT_OPENED = RetryPolicy(initial=5.0, factor=2.0, max_interval=300.0, jitter=0.5, max_total=86_400.0)
+"""
+How such a task is asked for again, whatever the author's policy: another worker may have the codec, key or store, or this one
+when it has been deployed again. After a day the failure stands.
+"""
+
+
 def is_throttled(failure: InvocationException) -> bool:
     """Tell whether SWF refused it for now: ``..._RATE_EXCEEDED``, ``OPEN_..._LIMIT_EXCEEDED``."""
     cause = failure.cause or ""
     return cause.endswith("_RATE_EXCEEDED") or (cause.startswith("OPEN_") and cause.endswith("_LIMIT_EXCEEDED"))
+
+
+def governs_anyway(failure: InvocationException) -> RetryPolicy | None:
+    """Return the policy for a failure that is nobody's code's, and so is not left to the author's; None: it is left to that."""
+    if is_throttled(failure):
+        return THROTTLED
+    return NOT_OPENED if failure.reason == UNOPENED else None
 
 
 class Attempts:
@@ -167,7 +184,7 @@ class Attempts:
     The attempts of one invocation.
 
     Attributes:
-        policy: what governs those that are not decided yet; None: only what SWF refuses for now is asked for again.
+        policy: what governs those that are not decided yet; None: only what ``governs_anyway`` speaks of is asked for again.
         first_id: the id of the first attempt; later ones are ``first_id.2``, ...
         since_s: when the first one was asked for, in seconds since the epoch.
         number: of the attempt under way or over.
@@ -183,4 +200,4 @@ class Attempts:
 
     def governing(self, failure: InvocationException) -> RetryPolicy | None:
         """Return the policy that says what follows a failure."""
-        return THROTTLED if is_throttled(failure) else self.policy
+        return governs_anyway(failure) or self.policy

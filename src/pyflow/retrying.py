@@ -8,7 +8,7 @@ from .future import InvocationFuture, exception_of
 from .replay.invocations import Invocation
 from .replay.reserved import RETRY
 from .replay.tables import Kind
-from .retry import THROTTLED, Attempts, is_throttled
+from .retry import THROTTLED, Attempts, governs_anyway
 from .runtime import Runtime
 
 
@@ -22,7 +22,7 @@ def try_again(runtime: Runtime, future: InvocationFuture[Any], invocation: Invoc
     if attempts is None:
         # It may have had a policy when this was decided; that it has none now governs only the attempts to come.
         was_retried = runtime.is_replaying and ahead.was_retried(f"{RETRY}{_bare(runtime, invocation.id)}.2")
-        if not was_retried and (not is_throttled(failure) or ahead.begun_by_2_0_0):
+        if not was_retried and (governs_anyway(failure) is None or ahead.begun_by_2_0_0):
             return False
         attempts = future.attempts = Attempts(None, invocation.id, runtime.seconds())
     policy = attempts.governing(failure)

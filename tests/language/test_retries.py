@@ -121,6 +121,22 @@ def test_no_attempt_begins_once_run_has_returned(deciders):
     assert short(decisions) == ["CompleteWorkflowExecution null"]
 
 
+class TestInputThatAWorkerCannotOpen:
+    """It lacks a codec, a key, an object: a fault of whoever deployed it, for which no execution is to fail."""
+
+    UNOPENED = FAILED.replace("ConnectionError", "pyflow.unopened")
+
+    @pytest.mark.parametrize("policy", [None, FEWER, RetryPolicy(no_retry_on="pyflow.unopened")])
+    def test_is_asked_for_again_whatever_the_policy(self, deciders, policy):
+        assert short(deciders(paying(policy)).decide(task(self.UNOPENED))) == ["StartTimer pyflow.retry.activity1.2"]
+
+    def test_is_given_up_after_a_day(self, deciders):
+        events = history(self.UNOPENED)
+        for event in events[6:]:
+            event["eventTimestamp"] += timedelta(days=1)
+        assert short(deciders(paying(FEWER)).decide(task(events))) == ['CompleteWorkflowExecution "pyflow.unopened"']
+
+
 class TestOnTheService:
     def test_child_is_started_again_under_an_id_of_its_own(self, flow):
         seen = []

@@ -346,7 +346,8 @@ def test_decider_whose_store_takes_nothing_leaves_the_task(flow, tmp_path):
     assert len(execution.result()) == 40_000
 
 
-def test_activity_worker_without_the_key_fails_the_task_with_its_name(flow, tmp_path):
+def test_activity_worker_without_the_key_gives_the_task_back_with_its_name(flow, tmp_path):
+    """A worker that was deployed without it must not fail an execution whose activity has no retry policy."""
     flow.converter = converter("encrypted", tmp_path)
     execution = flow.start(Charge, ORDER)
     decide_once(decider_with(flow, flow.converter))
@@ -357,8 +358,13 @@ def test_activity_worker_without_the_key_fails_the_task_with_its_name(flow, tmp_
     assert worker.work_once()
 
     (failed,) = events_of(execution, "ActivityTaskFailed")
-    assert failed["reason"] == "PayloadException"
+    assert failed["reason"] == "pyflow.unopened"
     assert "codec 'aes-gcm'" in failed["details"]
+    execution.result()
+    assert [each["activityId"] for each in events_of(execution, "ActivityTaskScheduled")] == [
+        "activity1",
+        "activity1.2",
+    ]
 
 
 def test_activity_worker_tries_a_store_again(flow, tmp_path, monkeypatch, caplog):

@@ -23,6 +23,7 @@ from pyflow.exceptions import (
 )
 from pyflow.interceptors import Interceptor, intercept, surroundings
 from pyflow.payloads.sealing import MARK
+from pyflow.retry import UNOPENED
 from pyflow.swf.client import Client, create_client
 from pyflow.tasks import ActivityTask
 from pyflow.worker.polling import Poller, Task, backoff_max_s, poll_activity_task
@@ -306,7 +307,7 @@ class ActivityWorker:
         except PayloadStoreException:
             raise
         except PayloadException as error:
-            return raised(error, performance.task)
+            return raised(error, performance.task)._replace(reason=UNOPENED)
         return None
 
     def _begin(self, raw: Task) -> None:
