@@ -236,15 +236,20 @@ def test_kept_runs_are_let_go_of_by_their_own_thread_at_the_end():
     assert let_go == [True] * 5
 
 
-def test_stop_from_a_signal_handler_of_the_polling_thread():
+@pytest.mark.parametrize("watchdog_s", [2.0, None])
+def test_stop_from_a_signal_handler_of_the_polling_thread(watchdog_s):
     with site() as here:
-        decider = pyflow.Decider([Steps], "d", "tl", "me", client=here.client)
-        before = signal.signal(signal.SIGUSR1, lambda *_: decider.stop())
+        decider = pyflow.Decider([Steps], "d", "tl", "me", client=here.client, watchdog_s=watchdog_s)
+        asked_s: list[float] = []
+        before = signal.signal(signal.SIGUSR1, lambda *_: (asked_s.append(time.monotonic()), decider.stop()))
+        raised_s = time.monotonic() + 0.3
+        # It is another thread that gets the signal, so it ends no wait of this one.
         threading.Timer(0.3, signal.raise_signal, [signal.SIGUSR1]).start()
         try:
             decider.poll_for_decision_tasks(max_time=60)
         finally:
             signal.signal(signal.SIGUSR1, before)
+        assert asked_s[0] - raised_s < 15
         assert decider._stopping.wait(5)
 
 

@@ -11,6 +11,7 @@ from pyflow.exceptions import ServiceFault
 from pyflow.swf.client import Client, is_local, service_faults
 
 from .output import say
+from .stopping import first_of
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def work(
     threads = [(part, Thread(target=run, args=(part,), name=part.name, daemon=True)) for part in parts]
     for _, thread in threads:
         thread.start()
-    requests.get()
+    first_of(requests)
     on_stop()
     for part in parts:
         part.stop()

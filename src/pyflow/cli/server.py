@@ -18,7 +18,7 @@ from pyflow.local.server import LOOPBACK, Server
 
 from .loading import functions_at
 from .output import Refusal, say, warn
-from .stopping import stop_requests
+from .stopping import first_of, stop_requests
 
 TOKEN_BYTES: Final = 16
 FAST: Final = " (fast: a power cut may take the last moments)"
@@ -131,7 +131,7 @@ def server(port: int, port_file: str | None, host: str, allow_remote: bool, toke
                     f"other machines can reach it at {door.url}; the token in {token_file} goes over the network unencrypted"
                 )
             say(f"pyflow server is ready at {door.url}, data is kept {kept}")
-            requests.get()
+            first_of(requests)
     finally:
         service.close()
 

@@ -4,9 +4,12 @@ import logging
 import os
 import signal
 import sys
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
+
+SIGNALS_S: Final = 0.5
+"""How long a signal may be overlooked."""
 
 
 def stop_requests() -> "SimpleQueue[str | None]":
@@ -29,6 +32,20 @@ def stop_requests() -> "SimpleQueue[str | None]":
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     return requests
+
+
+def first_of(requests: "SimpleQueue[str | None]") -> str | None:
+    """
+    Wait for the first request.
+
+    A signal that comes after Python's last look for one and before its wait has begun ends no wait, and neither does one that
+    the kernel gives to another thread. Their handler runs between two waits; so no wait is long.
+    """
+    while True:
+        try:
+            return requests.get(timeout=SIGNALS_S)
+        except Empty:
+            continue
 
 
 def leave(status: int) -> NoReturn:

@@ -27,6 +27,8 @@ logger = logging.getLogger("pyflow")
 
 STUCK_MAX: Final = 8
 """How many written-off threads may stand around at once."""
+SIGNALS_S: Final = 0.5
+"""How long one wait of the calling thread is: the handler of a signal that came just before it runs after it."""
 CLOSE_S: Final = 10.0
 """How long owners may take to let go of their runs at the end."""
 
@@ -144,7 +146,7 @@ class Crew:
     def _look_after(self, until_s: float | None, is_over: Callable[[], bool]) -> Stop | BaseException | None:
         """Watch the owners until something is asked for, the time is up, or it is over; give what was asked."""
         while not is_over():
-            pause_s = 60.0 if self._watchdog is None else self._watchdog.pause_s
+            pause_s = SIGNALS_S if self._watchdog is None else self._watchdog.pause_s
             if until_s is not None:
                 left_s = until_s - time.monotonic()
                 if left_s <= 0:

@@ -1,6 +1,7 @@
 """How a worker ends: what is under way, what is told to stop, and what is said of those that do not."""
 
 import os
+import signal
 import threading
 import time
 
@@ -10,6 +11,7 @@ import bodies_in_processes as bodies
 import pyflow
 from activity_service import Service, working
 from pyflow import activity
+from pyflow.worker.activities import ActivityWorker
 
 
 @pytest.fixture
@@ -204,3 +206,19 @@ def test_a_body_that_hangs_does_not_hold_up_the_end(service):
             service.until(lambda: service.beats)
     finally:
         go.set()
+
+
+def test_a_signal_that_another_thread_gets_stops_it_too(service):
+    """Such a one does not end a wait of the thread that runs the handlers, nor does one that comes just before the wait."""
+    worker = ActivityWorker([bodies.pid], "d", "list", "me", service)
+    before = signal.signal(signal.SIGUSR1, lambda *_: worker.stop())
+    overlooked = threading.Timer(10, worker.stop)
+    began_s = time.monotonic()
+    threading.Timer(0.1, signal.raise_signal, [signal.SIGUSR1]).start()
+    overlooked.start()
+    try:
+        worker.run()
+    finally:
+        overlooked.cancel()
+        signal.signal(signal.SIGUSR1, before)
+    assert time.monotonic() - began_s < 10

@@ -48,6 +48,8 @@ GRACE_S: Final = 60.0
 CANCEL_GRACE_S: Final = 10.0
 LEAST_GRACE_S: Final = 3.0
 """What bodies have that a last poll has brought."""
+SIGNALS_S: Final = 0.5
+"""How long one wait of the calling thread is: the handler of a signal that came just before it runs after it."""
 LAST_ANSWERS_S: Final = 10.0
 """How long the answers for bodies that did not end are waited for."""
 
@@ -194,7 +196,8 @@ class ActivityWorker:
             thread.start()
         try:
             for thread in threads:
-                thread.join()
+                while thread.is_alive():
+                    thread.join(SIGNALS_S)
         finally:  # also Ctrl-C, where this is the main thread
             self.stop()
             for thread in threads:
