@@ -43,12 +43,12 @@ def test_a_kept_run_comes_back_to_its_process_with_its_new_events_alone():
         here.decider(Steps, client=client)
         assert execution.result(20) == 9
 
-        (first_list, _), *others = client.tasks()
-        assert first_list == "tl"
-        assert {name for name, _ in others} == {client.answers()[0]["taskList"]["name"]}
-        assert all(len(task["events"]) <= 12 for _, task in others)
-        assert all(task["events"][0]["eventId"] > 1 for _, task in others)
-        assert "taskList" not in client.answers()[-1], "a run that is closed does not come back"
+    (first_list, _), *others = client.tasks()
+    assert first_list == "tl"
+    assert {name for name, _ in others} == {client.answers()[0]["taskList"]["name"]}
+    assert all(len(task["events"]) <= 12 for _, task in others)
+    assert all(task["events"][0]["eventId"] > 1 for _, task in others)
+    assert "taskList" not in client.answers()[-1], "a run that is closed does not come back"
 
 
 def test_without_affinity_the_same_is_decided_and_nothing_is_asked_for():
@@ -57,8 +57,9 @@ def test_without_affinity_the_same_is_decided_and_nothing_is_asked_for():
         here.decider(Steps, client=client, affinity=False)
         here.worker(step)
         assert here.start(Steps, 5).result(20) == 5
-        assert {name for name, _ in client.tasks()} == {"tl"}
-        assert not any("taskList" in answer for answer in client.answers())
+
+    assert {name for name, _ in client.tasks()} == {"tl"}
+    assert not any("taskList" in answer for answer in client.answers())
 
 
 @pytest.mark.parametrize("runs_kept", [0, 10])

@@ -10,6 +10,7 @@ import pytest
 import pyflow
 from crews import attributes, kinds, site, wait_for
 from pyflow.worker import crew as crew_module
+from pyflow.worker.watchdog import Watchdog
 
 LIMIT_S = 0.3
 
@@ -115,7 +116,14 @@ def test_code_that_spins_is_reported_stopped_and_parked_and_others_go_on(what, c
         assert "WorkflowExecutionFailed" not in kinds(bad.history())
 
 
+@pytest.mark.parametrize("limit_s", [0.1, 0.3, 2.0, 60.0])
+def test_code_is_looked_at_often_enough_to_be_reported_within_half_a_second_of_its_time(limit_s):
+    assert Watchdog(limit_s).pause_s <= min(0.5, limit_s)
+
+
+@pytest.mark.proof
 def test_a_report_comes_within_half_a_second_of_its_time(caplog):
+    """On a machine that has not much else to do."""
     with site() as here:
         here.decider(poison(spin), watchdog_s=LIMIT_S)
         bad = here.start(poison(spin))
@@ -124,8 +132,7 @@ def test_a_report_comes_within_half_a_second_of_its_time(caplog):
             next(event["eventTimestamp"] for event in bad.history() if event["eventType"] == kind)
             for kind in ("DecisionTaskStarted", "DecisionTaskCompleted")
         ]
-        # the time until it was stopped and answered, with room for a machine that has other things to do
-        assert LIMIT_S <= (done - started).total_seconds() < LIMIT_S + 2
+        assert LIMIT_S <= (done - started).total_seconds() < LIMIT_S + 0.5
 
 
 def test_a_thread_that_cannot_be_stopped_is_written_off_and_replaced(caplog):
