@@ -71,6 +71,8 @@ def main() -> dict[str, Any]:
             explore(flow, Hasty)
         except ScheduleFailedException as failure:
             race = failure.schedule
+        else:
+            raise AssertionError("the race was not found")
         report = explore(flow, Careful)
         return {"the race": race, "mended": report.complete}
 

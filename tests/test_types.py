@@ -15,7 +15,8 @@ WRONG = {number for number, line in enumerate(CALLS.read_text().splitlines(), 1)
 
 def pyright(*targets: Path) -> list[tuple[str, int, str]]:
     """Return file, line and text of each error."""
-    command = [sys.executable, "-m", "basedpyright", "--outputjson", *map(str, targets)]
+    this = ["--pythonpath", sys.executable]  # left to itself it looks for a .venv, and takes any python
+    command = [sys.executable, "-m", "basedpyright", *this, "--outputjson", *map(str, targets)]
     found = json.loads(subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False).stdout)
     assert found["summary"]["filesAnalyzed"] > 0
     return [
