@@ -33,7 +33,7 @@ def measure(*, small: bool = False) -> list[Row]:
     sequential, parallel = as_page(decision_task(events // 6, of=events)), as_page(fan_out_task(events // 3))
     short = as_page(decision_task(1, of=5))
     respond = {"taskToken": "token", "decisions": [_DECISION], "executionContext": "pyflow rules 1"}
-    turns = 2 if small else 15
+    turns = 1 if small else 15
     return [
         _parser_row(f"the parser, a page of {events:,} events, sequential steps", sequential, turns),
         _parser_row(f"the parser, a page of {events:,} events, a fan-out", parallel, turns),

@@ -25,18 +25,27 @@ SIMPSON = (1, 4, 2, 4, 1)
 
 def measure_cold(*, small: bool = False) -> list[Row]:
     """Replay the last decision task of a run: events in their parsed form, no service, nothing kept."""
+    turns = 1 if small else TURNS
     with asked(*(() if small else PEERS)) as peers:
         peers.try_out("decide", steps=10, of=10)
         rows = [
-            _cold(f"replay, {steps:,} steps", decision_task(steps, of=steps), "decide", peers, steps=steps, of=steps)
+            _cold(
+                f"replay, {steps:,} steps",
+                decision_task(steps, of=steps),
+                "decide",
+                peers,
+                turns,
+                steps=steps,
+                of=steps,
+            )
             for steps in (STEPS[:1] if small else STEPS)
         ]
         width = 10 if small else 1_000
-        rows.append(_cold(f"replay, {width:,} at once", fan_out_task(width), "fan_out", peers, steps=width))
+        rows.append(_cold(f"replay, {width:,} at once", fan_out_task(width), "fan_out", peers, turns, steps=width))
     return rows
 
 
-def _cold(what: str, task: dict[str, Any], case: str, peers: asked, **arguments: int) -> Row:
+def _cold(what: str, task: dict[str, Any], case: str, peers: asked, turns: int, **arguments: int) -> Row:
     decider = _decider(runs_kept=0)
     (decision,) = decider.process_decision_task(task).decisions
     assert decision["decisionType"] == "CompleteWorkflowExecution", decision
@@ -49,14 +58,15 @@ def _cold(what: str, task: dict[str, Any], case: str, peers: asked, **arguments:
     goals: list[Goal] = []
     if case == "decide" and arguments["steps"] == 1_000:
         goals = [Goal(FLOOR, 4, most=True), *(Goal(title, 12) for title in peers.peers if "Temporal" not in title)]
-    return Row(what, "ms", _times(1e3, medians(timed, budget_s=12)), peers.missing, tuple(goals))
+    return Row(what, "ms", _times(1e3, medians(timed, turns=turns, budget_s=12)), peers.missing, tuple(goals))
 
 
 def measure_warm(*, small: bool = False) -> list[Row]:
     """Decide the next tasks of a run that is kept; the floor goes through the same new events, in a greenlet that is there."""
     rows = []
+    turns = 1 if small else TURNS
     for steps in WARM_AFTER[:1] if small else WARM_AFTER:
-        first, *following = _tasks(steps, steps + NEXT_TASKS * TURNS)
+        first, *following = _tasks(steps, steps + NEXT_TASKS * turns)
         decider = _decider(runs_kept=1)
         decider.process_decision_task(first)
         new = [event for task in following for event in task["events"]]
@@ -65,7 +75,7 @@ def measure_warm(*, small: bool = False) -> list[Row]:
             FLOOR: partial(_floor_of_one, new, len(following)),
         }
         what = f"next task of a kept run, after {len(first['events']):,} events"
-        figures = _times(1e6, medians(timed, turns=TURNS))
+        figures = _times(1e6, medians(timed, turns=turns))
         rows.append(Row(what, "us", figures, goals=(Goal(FLOOR, 15, most=True),)))
     return rows
 
@@ -81,7 +91,7 @@ def measure_life(*, small: bool = False) -> list[Row]:
     tasks = _tasks(0, steps)
     with asked(*(() if small else SWF_PEERS)) as peers:
         peers.try_out("decide", steps=10, of=10)
-        ours = medians({OURS: partial(seconds, partial(_live, tasks))}, turns=3)
+        ours = medians({OURS: partial(seconds, partial(_live, tasks))}, turns=1 if small else 3)
         figures = ours | {title: _life_of(peer, steps) for title, peer in peers.peers.items()}
         goals = tuple(Goal(title, 500) for title in peers.peers)
         return [Row(f"the whole life of {steps:,} steps", "s", figures, peers.missing, goals)]

@@ -144,7 +144,7 @@ def test_a_service_that_refuses_the_members_is_no_error(refused):
             raise ServiceFault("ValidationException", f"no {member}")
 
     with site() as here:
-        decider = here.decider(Steps, client=Recording(here.client, fail))
+        decider = here.decider(Steps, client=Recording(here.client, fail), affinity=1)
         here.worker(step)
         assert here.start(Steps, 3).result(20) == 3
         assert not decider._crews[0].affinity.on
@@ -179,7 +179,7 @@ def test_a_boto3_client_of_this_day_has_what_affinity_needs():
 def test_stopping_hands_runs_back():
     with site(poll_wait_s=0.6) as here:
         client = Recording(here.client)
-        decider = pyflow.Decider([Waits], "d", "tl", "me", client=client)
+        decider = pyflow.Decider([Waits], "d", "tl", "me", client=client, affinity=1)
         thread = here.run(decider.poll_for_decision_tasks, decider.stop)
         execution = here.start(Waits)
         wait_for(client.answers, "first decision")
