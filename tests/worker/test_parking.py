@@ -69,7 +69,10 @@ def test_a_parked_run_costs_few_events_and_goes_on_when_fixed_code_comes():
         assert execution.result(20) == "before"
 
 
-def test_one_poison_among_a_hundred_slows_nobody_down():
+@pytest.mark.parametrize("clock", [time.process_time, pytest.param(time.perf_counter, marks=pytest.mark.proof)])
+def test_one_poison_among_a_hundred_slows_nobody_down(clock):
+    """What it takes of the processor, always; the time that passes, where the machine has not much else to do."""
+
     def took(with_poison: bool) -> float:
         with site() as here:
             here.worker(step, concurrency=4)
@@ -77,11 +80,11 @@ def test_one_poison_among_a_hundred_slows_nobody_down():
             poison = [here.start(After, workflow_id="poison")] if with_poison else []
             for each in poison:
                 each.signal("go")
-            began_s = time.perf_counter()
+            began_s = clock()
             executions = [here.start(Steps, 3) for _ in range(100)]
             for execution in executions:
                 assert execution.result(60) == 3
-            return time.perf_counter() - began_s
+            return clock() - began_s
 
     alone = min(took(False) for _ in range(2))
     beside = min(took(True) for _ in range(2))
