@@ -9,7 +9,7 @@ from local_driver import Driver, activity, child
 from pyflow.local import LocalSWF
 from pyflow.swf import decisions
 
-WALKS = re.compile(r"\bSCAN (?!CONSTANT ROW)(\w+)")
+WALKS = re.compile(r"\bSCAN (?!CONSTANT ROW|[0-9]+ CONSTANT ROWS)(\w+)")
 
 
 class Traced(sqlite3.Connection):

@@ -1,14 +1,44 @@
 """How each thing the service remembers lies in its table: the statements, and the values that go into them."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 from .rules.turn import encode
 from .state import ActivityTask, Child, DecisionTask, Execution, LambdaTask, OpenItem, Timer
 
 Row = tuple[Any, ...]
 
-INSERT_EVENT: Final = "INSERT INTO events (run, id, type, at, attributes) VALUES (?, ?, ?, ?, ?)"
+TOGETHER_MAX: Final = 16
+
+
+class Statement(NamedTuple):
+    """
+    A statement for a number of rows: SQLite is left, and Python's lock with it, once for all of them.
+
+    ``head`` is followed by ``each`` for each row, with ``between`` in between.
+    """
+
+    head: str
+    each: str
+    between: str = ", "
+
+    @cache  # noqa: B019 - there are fifteen of them, for ever
+    def of(self, count: int) -> str:
+        """Return the text for so many rows."""
+        return self.head + self.between.join([self.each] * count)
+
+
+def _put(table: str, columns: int) -> Statement:
+    return Statement(f"INSERT OR REPLACE INTO {table} VALUES ", f"({', '.join('?' * columns)})")  # noqa: S608 - our own names
+
+
+def _delete(table: str) -> Statement:
+    # A list of pairs (IN (VALUES ...)) would have SQLite go through the whole table.
+    return Statement(f"DELETE FROM {table} WHERE ", "(run = ? AND event_id = ?)", " OR ")  # noqa: S608 - our own names
+
+
+INSERT_EVENT: Final = Statement("INSERT INTO events (run, id, type, at, attributes) VALUES ", "(?, ?, ?, ?, ?)")
 INSERT_EXECUTION: Final = """
 INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
@@ -20,24 +50,17 @@ CLOSE_EXECUTION: Final = """
 UPDATE executions SET task_list = ?, sticky_list = ?, sticky_wait = ?, cancel_requested = ?, previous_started_id = ?,
     context_id = ?, due = ?, close_status = ?, closed_at = ? WHERE run = ?
 """
-PUT: Final = {
-    "waiting_decision_tasks": "INSERT OR REPLACE INTO waiting_decision_tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    "started_decision_tasks": "INSERT OR REPLACE INTO started_decision_tasks VALUES (?, ?, ?, ?, ?)",
-    "waiting_activity_tasks": "INSERT OR REPLACE INTO waiting_activity_tasks VALUES (?, ?, ?, ?, ?, ?, ?)",
-    "started_activity_tasks": "INSERT OR REPLACE INTO started_activity_tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    "timers": "INSERT OR REPLACE INTO timers VALUES (?, ?, ?)",
-    "lambda_tasks": "INSERT OR REPLACE INTO lambda_tasks VALUES (?, ?, ?, ?)",
-    "children": "INSERT OR REPLACE INTO children VALUES (?, ?, ?, ?, ?)",
+COLUMNS: Final = {
+    "waiting_decision_tasks": 8,
+    "started_decision_tasks": 5,
+    "waiting_activity_tasks": 7,
+    "started_activity_tasks": 8,
+    "timers": 3,
+    "lambda_tasks": 4,
+    "children": 5,
 }
-DELETE: Final = {
-    "waiting_decision_tasks": "DELETE FROM waiting_decision_tasks WHERE run = ? AND event_id = ?",
-    "started_decision_tasks": "DELETE FROM started_decision_tasks WHERE run = ? AND event_id = ?",
-    "waiting_activity_tasks": "DELETE FROM waiting_activity_tasks WHERE run = ? AND event_id = ?",
-    "started_activity_tasks": "DELETE FROM started_activity_tasks WHERE run = ? AND event_id = ?",
-    "timers": "DELETE FROM timers WHERE run = ? AND event_id = ?",
-    "lambda_tasks": "DELETE FROM lambda_tasks WHERE run = ? AND event_id = ?",
-    "children": "DELETE FROM children WHERE run = ? AND event_id = ?",
-}
+PUT: Final = {table: _put(table, columns) for table, columns in COLUMNS.items()}
+DELETE: Final = {table: _delete(table) for table in COLUMNS}
 
 
 def execution_row(execution: Execution) -> Row:

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from . import rows
@@ -60,7 +61,7 @@ class Store:
         self.begin()
         self._flush_executions()
         if self._events:
-            self._connection.executemany(rows.INSERT_EVENT, self._events)
+            self._write(rows.INSERT_EVENT, self._events)
             self._events.clear()
         self._flush_items()
 
@@ -127,9 +128,16 @@ class Store:
             item.stored_in = table
         self._items.clear()
         for name, keys in gone.items():
-            self._connection.executemany(rows.DELETE[name], keys)
+            self._write(rows.DELETE[name], keys)
         for name, values in kept.items():
-            self._connection.executemany(rows.PUT[name], values)
+            self._write(rows.PUT[name], values)
+
+    def _write(self, statement: rows.Statement, values: list[rows.Row]) -> None:
+        """Carry out a statement for many rows."""
+        most = rows.TOGETHER_MAX
+        for first in range(0, len(values), most):
+            part = values[first : first + most]
+            self._connection.execute(statement.of(len(part)), list(chain.from_iterable(part)))
 
     # -- the service's own facts
 
