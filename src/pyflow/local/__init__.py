@@ -121,7 +121,8 @@ class LocalSWF:
         Let decisions be refused from now on, with causes that have no condition here (``OPERATION_NOT_PERMITTED``, rates).
 
         Args:
-            plan: from (decision type, attributes) to a cause of SWF's or None; called in the service's thread. None ends them.
+            plan: from (decision type, attributes) to a cause of SWF's or None; called while the service works. None ends
+                them.
         """
         self._service.engine.refuse_decision = plan or (lambda kind, attributes: None)
 

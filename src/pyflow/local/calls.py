@@ -37,7 +37,7 @@ class Call:
     A call that a thread waits for.
 
     Args:
-        work: the operation, to be run in the service's thread.
+        work: the operation, run by whoever works at the engine.
         region: for ARNs.
 
     ``abandoned`` is set, by any thread, when the caller is gone; then no task is given to it. ``waits_at`` and ``empty`` are the
@@ -60,7 +60,7 @@ class Call:
         self._done.acquire()
 
     def finish(self) -> None:
-        """Wake whoever waits. Called once, in the service's thread, after what the call did is durable."""
+        """Wake whoever waits. Called once, after what the call did is durable."""
         self._done.release()
 
     def result(self) -> Any:

@@ -1,22 +1,25 @@
 """
-The service: one thread that owns the engine, and the calls that others hand to it.
+The service: one engine, at which one thread works at a time, and the calls that are handed to it.
 
-Calls are put into an inbox. The thread takes what is there as one group, applies the deadlines that have come, runs each
-call, commits once, and only then lets the replies go. So a reply means that what it tells is durable, and many callers share
-one sync of the disk.
+Calls are put into an inbox. Whoever works at the engine takes what is there as one group, applies the deadlines that have come,
+runs each call, commits once, and only then lets the replies go. So a reply means that what it tells is durable, and many callers
+share one sync of the disk.
+
+A caller that finds nobody at work does it itself: two changes of threads cost more than most calls. What comes meanwhile, what
+time brings, and what is asked for where nobody may wait for a disk, is done by the service's own thread.
 
 A fault is raised before an operation changes anything. Whatever else goes wrong (a full disk, a bug) rolls the group back;
 the state is read again from the store, and each call is tried once more by itself, so that only the guilty one fails.
+That is always done by the service's own thread.
 """
 
 import logging
 import os
-import queue
 import sqlite3
 import threading
 import time
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -26,12 +29,12 @@ from pyflow.exceptions import PyflowException, ServiceFault
 from . import api, faults
 from .calls import Call, Context, Wait
 from .engine import BrokenDeadline, Engine
+from .inbox import Inbox
 from .lambdas import Function, Invocation, Lambdas, Outcome
 from .mishaps import Delay, Drop, Duplicate, Lose, NoAnswer, Plan, Refuse
 from .rules import tasks
 from .rules.turn import Turn
 
-GROUP_MAX: Final = 256
 POLLERS_MAX: Final = 1_000
 DAY_S: Final = 86_400.0
 LOOK_S: Final = 0.01
@@ -40,6 +43,7 @@ POLLER_SEEN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
+_main = threading.main_thread()
 _services: "weakref.WeakSet[Service]" = weakref.WeakSet()
 
 
@@ -83,9 +87,12 @@ class Service:
         self._store = engine.store
         self._clock = engine.clock
         self._poll_wait_s = poll_wait_s
-        self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._inbox = Inbox()
+        self._at_work = threading.Lock()
+        self._under_way: list[Call] | None = None
+        self._sleeps_until_s = 0.0
         self._waiting: OrderedDict[Call, None] = OrderedDict()
-        self._finished: list[Call] = []
+        self._finished: deque[Call] = deque()
         self._watchers: dict[int, list[threading.Event]] = {}
         self._astray = False
         self.plan: Plan = lambda action, request: None
@@ -94,7 +101,7 @@ class Service:
         self._gate = threading.Lock()
         engine.resume_lambdas(self._clock.now_ms())
         engine.store.commit()
-        self._clock.on_change(lambda: self._inbox.put(None))
+        self._clock.on_change(self._inbox.ring)
         self._thread = threading.Thread(target=self._loop, name="pyflow-local-service", daemon=True) if thread else None
         if self._thread is not None:
             self._thread.start()
@@ -105,11 +112,15 @@ class Service:
 
     def submit(self, call: Call) -> None:
         """
-        Hand in a call.
+        Hand in a call for the service's own thread; does not wait.
 
         Raises:
             PyflowException: the service is closed.
         """
+        self._put(call)
+        self._inbox.ring()
+
+    def _put(self, call: Call) -> None:
         with self._gate:
             if self._closing:
                 raise PyflowException(self._closing)
@@ -149,8 +160,49 @@ class Service:
     def run(self, work: Callable[[Context], Any], region: str) -> Any:
         """Run an operation and wait for its reply; raises what it raises."""
         call = Call(work, region)
-        self.submit(call)
+        self._put(call)
+        if self._may_lead():
+            try:
+                self._lead()
+            except BaseException:
+                call.abandoned = True
+                raise
+        else:
+            self._inbox.ring()
         return call.result()
+
+    def _may_lead(self) -> bool:
+        """
+        Whether the calling thread may work at the engine.
+
+        Not the main thread, in which Ctrl-C may strike anywhere; and a clock that leaps is the own thread's alone. Where there
+        is no own thread, ``_put`` has done it already.
+        """
+        return self._thread is not None and not self._clock.skips and threading.current_thread() is not _main
+
+    def _lead(self) -> None:
+        """Run what is in the inbox here and now, unless somebody is at work: then it is seen to by whom that one leaves it to."""
+        if not self._at_work.acquire(blocking=False):
+            return
+        wakes_s = 0.0
+        try:
+            if self._under_way is None and not self._astray and self._has_attempted():
+                self._let_go()
+                wakes_s = time.monotonic() + self._idle_s()
+        finally:
+            self._at_work.release()
+            if self._inbox or wakes_s < self._sleeps_until_s:
+                self._inbox.ring()
+
+    def _has_attempted(self) -> bool:
+        """Run a group in the caller's thread; False: it is left to the own one, which rolls it back and does it over."""
+        try:
+            self._attempt(self._inbox.take())
+        except Exception:
+            # Whatever is wrong, it may be this thread: its stack is full.
+            log.debug("a group is left to the service's own thread", exc_info=True)
+            return False
+        return True
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -174,7 +226,7 @@ class Service:
         with self._gate:
             self._requests += change
             if not self._requests and self._clock.skips and not self._closing:
-                self._inbox.put(None)
+                self._inbox.ring()
 
     @property
     def skips(self) -> bool:
@@ -223,7 +275,7 @@ class Service:
             if self._closing:
                 return
             self._closing = "this LocalSWF is closed"
-            self._inbox.put(None)
+        self._inbox.ring()
         self.lambdas.close()
         if self._thread is None:
             self._turn()
@@ -248,46 +300,32 @@ class Service:
         self._store.leak()
 
     def _tell(self, what: Callable[[], object]) -> None:
-        with self._gate:
-            if not self._closing:
-                self._inbox.put(Call(lambda _: what(), ""))
-                if self._thread is None:
-                    self._turn()
+        with suppress(PyflowException):
+            self.submit(Call(lambda _: what(), ""))
 
     # -- the loop
 
     def _turn(self) -> None:
         """Carry out what is in the inbox, where there is no thread that does."""
-        self._run_group([call for call in self._inbox_now() if call is not None])
+        self._run_group(self._inbox.take())
         self._expire_polls()
 
     def _loop(self) -> None:
         while True:
-            group = self._gather()
-            self._expire_polls()
-            self._run_group(group)
-            if self._closing and self._inbox.empty():
-                while self._waiting:
-                    self._answer_empty(next(iter(self._waiting)))
-                self._wake_watchers(list(self._watchers))
-                return
-
-    def _gather(self) -> list[Call]:
-        """Wait for calls, or until a deadline or a poll's time comes; return what is there."""
-        group = self._inbox_now()
-        if not group:
-            with suppress(queue.Empty):
-                group.append(self._inbox.get(timeout=self._skip_or(self._idle_s())))
-                group += self._inbox_now()
-        return [call for call in group if call is not None]
-
-    def _inbox_now(self) -> list[Call | None]:
-        """Return what is in the inbox, without waiting."""
-        group: list[Call | None] = []
-        with suppress(queue.Empty):
-            while len(group) < GROUP_MAX:
-                group.append(self._inbox.get_nowait())
-        return group
+            with self._at_work:
+                if self._under_way is not None:
+                    self._do_over(self._under_way)
+                self._expire_polls()
+                self._run_group(self._inbox.take())
+                if self._closing and not self._inbox:
+                    while self._waiting:
+                        self._answer_empty(next(iter(self._waiting)))
+                    self._wake_watchers(list(self._watchers))
+                    return
+                idle_s = 0.0 if self._inbox else self._skip_or(self._idle_s())
+                self._sleeps_until_s = time.monotonic() + idle_s
+            # Who worked at the engine meanwhile has looked into the inbox afterwards, and rings if there is something.
+            self._inbox.sleep(idle_s)
 
     def _idle_s(self) -> float:
         """Return how long there is nothing to do but to wait for calls."""
@@ -304,7 +342,7 @@ class Service:
     def _skip_or(self, idle_s: float) -> float:
         """Return how long to wait for calls; not at all where the clock has gone to the next deadline instead."""
         due = self.engine.deadlines.next_due()
-        if due is None or not self._clock.skips or not self._inbox.empty():
+        if due is None or not self._clock.skips or self._inbox:
             return idle_s
         busy_s = self._busy_s()
         if busy_s == 0 and self._clock.skip_to(due):
@@ -318,6 +356,13 @@ class Service:
         seen_s = self.engine.task_lists.last_seen_s()
         return 0.0 if seen_s is None else max(0.0, seen_s + POLLER_SEEN_S - time.monotonic())
 
+    def _do_over(self, group: list[Call]) -> None:
+        """Throw away what was begun, and do each call by itself; those that wait for a task by now, go on waiting."""
+        self._start_over()
+        for call in group:
+            if call not in self._waiting:
+                self._run_group([call])
+
     def _run_group(self, group: list[Call]) -> None:
         try:
             if self._astray:
@@ -330,16 +375,16 @@ class Service:
             self._start_over()
             self._run_group(group)
         except Exception as error:
-            self._start_over()
-            self._run_one_by_one(group, error)
+            if len(group) > 1:
+                self._do_over(group)
+            else:
+                self._start_over()
+                self._give_up(group, error)
         else:
             self._let_go()
 
-    def _run_one_by_one(self, group: list[Call], error: Exception) -> None:
-        if len(group) > 1:
-            for call in group:
-                self._run_group([call])
-        elif group:
+    def _give_up(self, group: list[Call], error: Exception) -> None:
+        if group:
             log.error("a call failed on our side; nothing of it was applied", exc_info=error)
             group[0].fault = faults.internal_failure()
             group[0].finish()
@@ -350,6 +395,7 @@ class Service:
             time.sleep(RETRY_S)
 
     def _attempt(self, group: list[Call]) -> None:
+        self._under_way = group
         for call in group:
             now = self._clock.now_ms()
             self.engine.apply_deadlines(now)
@@ -361,12 +407,12 @@ class Service:
         self._match_polls(now)
         self.engine.sweep(now)
         self._store.commit()
+        self._under_way = None
 
     def _let_go(self) -> None:
         """What was done is durable: answer, and let the world hear of it."""
-        finished, self._finished = self._finished, []
-        for call in finished:
-            call.finish()
+        while self._finished:
+            self._finished.popleft().finish()
         closed, self.engine.closed_runs = self.engine.closed_runs, []
         self._wake_watchers(closed)
         self._hand_out_lambdas()
@@ -386,6 +432,7 @@ class Service:
                 self._waiting[call] = None
                 self._waiting.move_to_end(call, last=False)
         self._finished.clear()
+        self._under_way = None
         self._astray = True
         with suppress(sqlite3.Error):
             self._read_again()
