@@ -1,13 +1,17 @@
 """Who works at the engine: a caller that finds nobody there; what it cannot bring to its end, the service's own thread does over."""
 
+import http.client
+import json
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from pyflow import ServiceFault
 from pyflow.local import LocalSWF, VirtualClock, api
 from pyflow.local.calls import Call
+from pyflow.local.connections import Joined
 from pyflow.local.rules.turn import Turn
 from pyflow.local.tasklists import ListKey
 
@@ -175,3 +179,39 @@ class TestWaking:
             assert self.rings(swf, monkeypatch, lambda: swf._service.run(arm, "")) == 1
             monkeypatch.undo()
             swf._service.engine.deadlines.disarm(1, 5)
+
+
+class TestOverHttp:
+    def worked(self, swf, server, monkeypatch):
+        """Which threads worked at the engine for one request."""
+        service, names = swf._service, []
+        attempt = service._attempt
+        monkeypatch.setattr(
+            service,
+            "_attempt",
+            lambda group: (names.append(threading.current_thread().name) if group else None, attempt(group)),
+        )
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        target = {"X-Amz-Target": "SimpleWorkflowService.ListDomains"}
+        connection.request("POST", "/", '{"registrationStatus": "REGISTERED"}', target)
+        response = connection.getresponse()
+        assert (response.status, json.loads(response.read())["domainInfos"][0]["name"]) == (200, "d")
+        connection.close()
+        monkeypatch.undo()
+        return names
+
+    def test_the_only_request_is_carried_out_where_it_came_and_none_beside_another(self, swf, monkeypatch):
+        with swf.serve() as server:
+            assert self.worked(swf, server, monkeypatch) == ["pyflow-local-http"]
+            with swf._service.busy():
+                assert self.worked(swf, server, monkeypatch) == [OWN]
+
+    def test_head_and_body_of_an_answer_are_one_write(self):
+        written = []
+        joined = Joined(SimpleNamespace(write=written.append))
+        joined.hold()
+        joined.write(b"head")
+        assert written == []
+        joined.write(b"body")
+        joined.write(b"next")
+        assert written == [b"headbody", b"next"]

@@ -14,6 +14,31 @@ HEADERS_S: Final = 10.0
 _GONE: Final = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
+class Joined:
+    """A transport that can hold back what is written until the next write, so that both leave as one."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._holds = False
+        self._held = b""
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the transport otherwise."""
+        return getattr(self._transport, name)
+
+    def hold(self) -> None:
+        """Hold back the next write."""
+        self._holds = True
+
+    def write(self, data: bytes) -> None:
+        """Write, or hold back."""
+        if self._holds:
+            self._holds, self._held = False, data
+        else:
+            self._transport.write(self._held + data)
+            self._held = b""
+
+
 class Connection(H11Protocol):
     """
     uvicorn's protocol with a deadline for the head of each request.
@@ -32,7 +57,8 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; the first request has its time."""
-        super().connection_made(transport)
+        self._joined = Joined(transport)
+        super().connection_made(self._joined)  # type: ignore[arg-type] # it is one, by its methods
         self._open = True
         self._expect_head()
 
@@ -52,6 +78,10 @@ class Connection(H11Protocol):
             self._head_came()
             if self.on_further_request is not None and self.has_further_request:
                 self.on_further_request()
+
+    def hold(self) -> None:
+        """Let the head of an answer wait for its body: one write, and one read at the other end."""
+        self._joined.hold()
 
     @property
     def has_further_request(self) -> bool:

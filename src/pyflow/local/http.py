@@ -10,6 +10,7 @@ import contextlib
 import hmac
 import logging
 import re
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, Final
@@ -55,16 +56,20 @@ log = logging.getLogger(__name__)
 class HttpCall(Call):
     """A call that an asyncio task waits for."""
 
-    __slots__ = ("_future", "_loop")
+    __slots__ = ("_future", "_loop", "_thread")
 
     def __init__(self, work: Any, region: str, connection: Connection) -> None:
         super().__init__(work, region)
         self.alive = connection.is_open
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._future: asyncio.Future[None] = self._loop.create_future()
 
     def finish(self) -> None:
         """Wake the task; its loop may have closed with the server."""
+        if threading.get_ident() == self._thread:
+            self._wake()
+            return
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._wake)
 
@@ -136,7 +141,8 @@ class Application:
             log.exception("a request could not be answered")
             fault = ServiceFault("InternalFailure", "The service failed on this request", status=500)
             status, body = fault.status, wire.render_fault(fault)
-        await self._send(send, status, body, headers, kept=kept and status < 500 and status != 413)
+        connection: Connection = scope["state"]["connection"]
+        await self._send(connection, send, status, body, headers, kept=kept and status < 500 and status != 413)
 
     def release_polls(self) -> None:
         """Answer what waits for a task with nothing; called from any thread."""
@@ -195,7 +201,7 @@ class Application:
     ) -> HttpCall | None:
         """Hand a request to the service; return its answered call, or None where the client went meanwhile."""
         call = HttpCall(api.prepare(self._service.engine, action, request), region, connection)
-        self._service.submit(call)
+        self._service.submit(call, alone=True)
         if action not in POLLS:
             await call.wait()
         elif not await self._wait_for_task(call, receive, connection):
@@ -217,7 +223,9 @@ class Application:
             self._calls.discard(call)
             connection.on_further_request = None
 
-    async def _send(self, send: Send, status: int, body: bytes, headers: Headers, *, kept: bool) -> None:
+    async def _send(
+        self, connection: Connection, send: Send, status: int, body: bytes, headers: Headers, *, kept: bool
+    ) -> None:
         old = headers.get(b"content-type", b"").startswith(OLD_JSON)
         answered = [
             (b"content-type", OLD_JSON if old else JSON),
@@ -228,6 +236,7 @@ class Application:
         ]
         if not kept:
             answered.append((b"connection", b"close"))
+        connection.hold()
         await send({"type": "http.response.start", "status": status, "headers": answered})
         await send({"type": "http.response.body", "body": body})
 

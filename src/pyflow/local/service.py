@@ -110,15 +110,23 @@ class Service:
 
     # -- the doors' side
 
-    def submit(self, call: Call) -> None:
+    def submit(self, call: Call, *, alone: bool = False) -> None:
         """
-        Hand in a call for the service's own thread; does not wait.
+        Hand in a call; does not wait for its reply.
+
+        Args:
+            call: what to do.
+            alone: the caller is a door of many requests. Where this is the only one that is in progress, it is run before
+                this returns: nobody else is kept waiting.
 
         Raises:
             PyflowException: the service is closed.
         """
         self._put(call)
-        self._inbox.ring()
+        if alone and self._requests == 1 and self._may_lead():
+            self._lead()
+        else:
+            self._inbox.ring()
 
     def _put(self, call: Call) -> None:
         with self._gate:
