@@ -96,3 +96,9 @@ def ignores_sigterm_itself(_):
     program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     program.terminate()
     return program.wait(30)
+
+
+@pyflow.activity(**in_a_process)
+def repeats(text):
+    activity.current().heartbeat(text[:3])
+    return text * 2

@@ -10,6 +10,8 @@ import pytest
 import pyflow
 from activity_service import Service, working
 from pyflow import activity
+from pyflow.converter import DataConverter
+from pyflow.payloads.stores import FileStore
 from pyflow.worker.activities import heart
 
 
@@ -80,6 +82,27 @@ def test_cancel_is_raised_at_once_where_the_body_waits(service, end):
     else:
         assert (how, answer["details"]) == ("canceled", "cancellation of activity0 was requested")
     assert cleaned == ([] if end == "heartbeat" else [end])
+
+
+def test_an_input_from_a_store_is_fetched_before_the_loop_has_the_body(service, tmp_path):
+    """A store may take its time, in which the loop must go on."""
+    threads = set()
+
+    class Store(FileStore):
+        def get(self, key):
+            threads.add(threading.current_thread().name)
+            return super().get(key)
+
+    @pyflow.activity("charge", start_to_close=60)
+    async def charge(text):
+        return len(text)
+
+    service.put(DataConverter(store=FileStore(tmp_path)).seal(json.dumps("x" * 40_000)))
+    with working(service, charge, converter=DataConverter(store=Store(tmp_path))):
+        ((how, answer),) = service.answered(1)
+
+    assert (how, answer["result"]) == ("completed", "40000")
+    assert threads == {"pyflow-async activity0 charge"}
 
 
 def test_a_lost_task_stops_the_body_and_is_not_answered(service):

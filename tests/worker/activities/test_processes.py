@@ -14,6 +14,8 @@ import pytest
 import bodies_in_processes as bodies
 import pyflow
 from activity_service import Service, working
+from pyflow.converter import DataConverter
+from pyflow.payloads.stores import FileStore
 
 
 @pytest.fixture
@@ -144,6 +146,19 @@ def test_programs_of_a_body_heed_sigterm_though_the_process_does_not(service):
     how, answer = outcome_of(service, bodies.ignores_sigterm_itself)
 
     assert (how, answer["result"]) == ("completed", str(-signal.SIGTERM))
+
+
+def test_a_payload_too_long_for_swf_goes_through_the_store_of_the_worker(service, tmp_path):
+    converter = DataConverter(store=FileStore(tmp_path))
+    text = "x" * 40_000
+    service.put(converter.seal(json.dumps(text)), name="repeats")
+    with working(service, bodies.repeats, converter=converter):
+        ((how, answer),) = service.answered(1)
+
+    assert how == "completed"
+    assert len(answer["result"]) < 1_000
+    assert converter.decode(answer["result"]) == text * 2
+    assert service.beats[0]["details"] == '"xxx"'
 
 
 def test_no_process_no_zombie_and_no_descriptor_is_left_behind(service):
