@@ -99,6 +99,16 @@ def ignores_sigterm_itself(_):
 
 
 @pyflow.activity(**in_a_process)
+def forks_and_dies(file):
+    """Leave a fork behind that holds all that this process had open, and die."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(600)
+    Path(file).write_text(str(child))
+    os._exit(7)
+
+
+@pyflow.activity(**in_a_process)
 def repeats(text):
     activity.current().heartbeat(text[:3])
     return text * 2

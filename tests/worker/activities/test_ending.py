@@ -45,8 +45,19 @@ def test_after_the_grace_a_body_is_told_to_stop_and_its_task_fails_for_another_a
 
 
 def test_a_cancel_that_the_workflow_asked_for_is_answered_as_one_though_the_worker_stops(service):
-    charge, has_begun = begun(service)
+    has_begun = threading.Event()
+
+    @pyflow.activity("charge", start_to_close=60)
+    def charge(_):
+        task = activity.current()
+        assert task.cancel_requested
+        has_begun.set()
+        while not task.pulse.stopping:
+            time.sleep(0.01)
+        task.heartbeat()
+
     service.cancel = {"token0"}
+    service.put("0")
     with working(service, charge, grace_s=0):
         assert has_begun.wait(30)
 

@@ -99,8 +99,9 @@ def test_a_beat_by_itself_does_not_hold_back_one_of_the_body(service):
 
     service.put("0")
     with working(service, charge):
-        service.answered(1)
+        ((_, answer),) = service.answered(1)
 
+    assert answer["result"] == "2"
     assert ["details" in beat for beat in service.beats] == [False, True]
 
 

@@ -83,6 +83,17 @@ def test_a_process_that_dies_fails_its_task_at_once_and_the_worker_goes_on(servi
     assert answer["details"] == f"the process of activity 'ends' {told} while the body ran"
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_death_is_seen_though_a_fork_holds_the_pipe_and_the_fork_goes_too(service, tmp_path):
+    started_s = time.monotonic()
+    how, answer = outcome_of(service, bodies.forks_and_dies, str(tmp_path / "pid"))
+
+    assert (how, answer["reason"]) == ("failed", "PROCESS_DIED")
+    assert "exit code 7" in answer["details"]
+    assert time.monotonic() - started_s < 30
+    until(lambda: not is_there(int((tmp_path / "pid").read_text())))
+
+
 @pytest.mark.parametrize(("what", "reason"), [("odd", "Odd"), ("exit", "SystemExit"), ("no", "ValueError")])
 def test_whatever_a_body_raises_comes_back_as_text_and_its_process_lives(service, what, reason):
     service.put(json.dumps(what), name="raises")

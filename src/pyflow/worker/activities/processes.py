@@ -34,6 +34,9 @@ PROCESS_DIED: Final = "PROCESS_DIED"
 
 PROCESS_NAME: Final = "pyflow-body"
 
+LOOK_S: Final = 1.0
+"""How often it is looked whether a process that says nothing is still there."""
+
 CLOSE_S: Final = 5.0
 """How long a process that is idle may take to end."""
 
@@ -85,14 +88,21 @@ class Child:
 
     def receive(self) -> dict[str, Any] | None:
         """Wait for a message; None: the process has ended, or will never say anything more."""
-        # The sentinel too: what the body has started may hold the pipe open when the process itself is gone.
-        if self.connection not in wait([self.connection, self._process.sentinel]):
+        # Both the pipe and the sentinel, a pipe too, stay open when the process is gone but has left a fork behind.
+        while not (ready := wait([self.connection, self._process.sentinel], LOOK_S)):
+            if not (self._is_alive() or self.connection.poll()):
+                return None
+        if self.connection not in ready:
             return None
         try:
             message: dict[str, Any] = json.loads(self.connection.recv_bytes())
         except (EOFError, OSError):
             return None
         return message
+
+    def _is_alive(self) -> bool:
+        with _books:
+            return self._process.is_alive()
 
     def kill(self, *, at_once: bool = False) -> None:
         """Kill the process, with what its body has started: if it still runs that body, or ``at_once``."""
@@ -169,9 +179,11 @@ class Processes:
         child.end()
         for timer in timers:
             timer.cancel()
-        if outcome is None or child.was_killed:
+        killed = child.was_killed
+        if outcome is None or killed:
+            child.kill(at_once=True)  # what the body has started outlives its process no more than the worker's end
             code = child.close()
-            return outcome or _died(performance, code, killed=child.was_killed, has_begun=has_begun)
+            return outcome or _died(performance, code, killed=killed, has_begun=has_begun)
         with self._lock:
             self._idle.append(child)
         return outcome
