@@ -312,7 +312,6 @@ PLAIN = {"initial": 10, "factor": 2, "jitter": 0}
         ({"max_attempts": 2, "when": lambda failure: "not now" in str(failure)}, 2, 10),
         ({"when": lambda failure: failure.reason == "other"}, 1, 0),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_parameter_counts_for_each_kind(flow, monkeypatch, kind, policy, last, seconds):
