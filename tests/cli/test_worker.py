@@ -217,6 +217,8 @@ def test_log_lines_are_json_objects_if_asked_for(shop, url):
     (shop / "go").touch()
     with serving(shop, "worker", "shop.py", *WHERE, "--endpoint-url", url, "--log-format", "json") as command:
         record = json.loads(command.line("polling for"))
+        assert command.end(signal.SIGTERM) == 0
+    assert all(json.loads(line) for line in command.log.read_text().splitlines())
     assert record["level"] == "INFO"
     assert record["logger"].startswith("pyflow")
     assert set(record) >= {"time", "message"}

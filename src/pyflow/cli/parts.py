@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from pyflow.exceptions import ServiceFault
 from pyflow.swf.client import Client, is_local, service_faults
 
-from .output import say
 from .stopping import first_of
 
 logger = logging.getLogger(__name__)
@@ -83,7 +82,7 @@ def work(
     on_stop()
     for part in parts:
         part.stop()
-    say("pyflow worker is stopping: what is under way is finished first")
+    logger.info("the worker is stopping: what is under way is finished first")
     deadline_s = time.monotonic() + grace_s
     # The local service gives a task only to a connection that is there, so a poll of it may be left hanging. AWS may have
     # given one to a poll that we would cut, and that task would be stranded until it times out.

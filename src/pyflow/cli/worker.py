@@ -1,5 +1,6 @@
 """``pyflow worker``: the workflows and activities of some files, for a service."""
 
+import logging
 import os
 import socket
 import sys
@@ -28,6 +29,8 @@ from .output import Refusal, say
 from .parts import RETENTION_DAYS, Part, register, work
 from .stopping import leave, stop_requests
 from .supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
 
 GRACE_S: Final = 75.0
 """A poll on AWS takes up to 60 s, and what it brings is worth a moment."""
@@ -206,10 +209,11 @@ def worker(
         raise Refusal(_explain(fault, domain, client)) from fault
     except PyflowException as error:
         raise Refusal(str(error)) from error
-    say(f"pyflow worker {identity}")
-    say(f"  workflows   {_types((each.NAME, each.VERSION) for each in workflows)}")
-    say(f"  activities  {_types((each.name, each.version) for each in activities)}")
-    say(f"  polls       task list {task_list!r} of domain {domain!r} at {client.meta.endpoint_url}")
+    tell = say if log_format == "text" else logger.info
+    tell(f"pyflow worker {identity}")
+    tell(f"  workflows   {_types((each.NAME, each.VERSION) for each in workflows)}")
+    tell(f"  activities  {_types((each.name, each.version) for each in activities)}")
+    tell(f"  polls       task list {task_list!r} of domain {domain!r} at {client.meta.endpoint_url}")
     if tie is not None:
         _hold(tie, requests)
     status = work(parts, requests, abandon_polls=is_local(client), grace_s=grace, on_stop=observed.health.stop)
