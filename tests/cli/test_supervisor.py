@@ -125,6 +125,26 @@ def test_it_says_so_by_its_status_where_a_worker_could_not_finish(tmp_path: Path
         assert "ended with status 1" in command.log.read_text()
 
 
+SLOW = """
+import pathlib, time
+while not (pathlib.Path(__file__).parent / 'go').exists():
+    time.sleep(0.02)
+"""
+
+
+def test_the_others_are_looked_after_while_one_is_exchanged(tmp_path: Path, url: str) -> None:
+    with supervised(tmp_path, url) as command:
+        other = int(re.findall(r"worker 2 started, pid (\d+)", command.log.read_text())[0])
+        (tmp_path / "shop.py").write_text(SLOW + CODE.format(answer="new"))
+        command.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: command.log.read_text().count("worker 1 started") == 2, "exchange")
+        os.kill(other, signal.SIGKILL)
+        wait_for(lambda: command.log.read_text().count("worker 2 started") == 2, "another worker 2")
+        (tmp_path / "go").touch()
+        command.line("all workers are exchanged")
+        assert answer(create_client(url)) == "new"
+
+
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path, url: str) -> None:
     with supervised(tmp_path, url) as command:
         command.process.kill()

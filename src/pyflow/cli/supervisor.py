@@ -209,6 +209,9 @@ class Supervisor:
             deadline_s = time.monotonic() + READY_S
             while not new.is_ready and new.status is None and time.monotonic() < deadline_s and self._asked.empty():
                 time.sleep(WATCH_S)
+                for other in self._places:
+                    if other is not place:
+                        self._tend(other)
             if new.is_ready:
                 place.breaks = 0
                 if old is not None:
@@ -216,12 +219,18 @@ class Supervisor:
                     self._leaving.append(old)
                 continue
             logger.error(
-                "%s is not exchanged: its new process %s. The code that runs stays.", place.name, _why_not(new)
+                "%s is not exchanged: its new process %s. The code that runs stays.", place.name, self._why_not(new)
             )
             new.kill()
             place.worker = old
             return
         logger.info("all workers are exchanged")
+
+    def _why_not(self, worker: Worker) -> str:
+        status = worker.status
+        if status is not None:
+            return f"ended with {_told(status)}"
+        return "was not ready in time" if self._asked.empty() else "was not ready when another signal came"
 
     def _end(self, status: int) -> int:
         """Stop all workers and wait for them; a further signal cuts."""
@@ -243,8 +252,3 @@ class Supervisor:
 
 def _told(status: int) -> str:
     return f"status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
-
-
-def _why_not(worker: Worker) -> str:
-    status = worker.status
-    return "was not ready in time" if status is None else f"ended with {_told(status)}"
