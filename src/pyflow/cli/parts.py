@@ -19,6 +19,9 @@ RETENTION_DAYS: Final = "30"
 
 WATCH_S: Final = 0.05
 
+SETTLE_S: Final = 0.25
+"""How long nothing but polls must be under way before they are left: the last answer may have made a task for one of them."""
+
 
 class Part(NamedTuple):
     """A decider or an activity worker."""
@@ -84,15 +87,21 @@ def work(
         part.stop()
     logger.info("the worker is stopping: what is under way is finished first")
     deadline_s = time.monotonic() + grace_s
-    # The local service gives a task only to a connection that is there, so a poll of it may be left hanging. AWS may have
-    # given one to a poll that we would cut, and that task would be stranded until it times out.
-    while left := [
-        part.name for part, thread in threads if thread.is_alive() and not (abandon_polls and part.is_idle())
-    ]:
-        if time.monotonic() >= deadline_s:
+    # The local service gives a task only to a connection that is there, so a poll of it may be left hanging, once what it may
+    # have been given already has had time to show. AWS may have given one to a poll that we would cut, and that task would be
+    # stranded until it times out.
+    busy_s = time.monotonic()
+    while alive := [part for part, thread in threads if thread.is_alive()]:
+        busy = [part.name for part in alive if not (abandon_polls and part.is_idle())]
+        now_s = time.monotonic()
+        if busy:
+            busy_s = now_s
+        elif now_s - busy_s >= SETTLE_S:
+            break
+        if busy and now_s >= deadline_s:
             logger.error(
                 "%s: not finished within the grace of %.0f s; what is under way there will time out",
-                ", ".join(left),
+                ", ".join(busy),
                 grace_s,
             )
             return 1
