@@ -4,12 +4,14 @@ import json
 from typing import Any, Final
 
 from .converter import cut
-from .future import Wait
-from .replay.invocations import format_place
+from .future import InvocationFuture, Wait
 from .strands import Strands
 
 CONTEXT_MAX: Final = 2_048
 """Characters of it, unless told otherwise; SWF takes 32,768."""
+
+LINES_MAX: Final = 200
+"""Lines behind which no further fiber is looked at."""
 
 
 def blocked(strands: Strands, status: Any) -> str:
@@ -24,10 +26,10 @@ def blocked(strands: Strands, status: Any) -> str:
     for strand in strands:
         if strand.wait is not None:
             who = f"f{strand.number} " if strand.number else ""
-            innermost, *outer = [format_place(place) for place in strand.fiber.stack()] or ["pyflow"]
+            innermost, *outer = strand.fiber.lines() or ["pyflow"]
             lines += [f"{who}waiting at {innermost}", f"  for {_told(strand.wait)}"]
             lines += [f"  called at {place}" for place in outer]
-        if sum(map(len, lines)) > CONTEXT_MAX:
+        if len(lines) > LINES_MAX:
             break  # the rest would be cut off: a thousand fibers are not looked at for nothing
     return cut("\n".join(lines), CONTEXT_MAX)
 
@@ -38,6 +40,8 @@ def _told(wait: Wait) -> str:
         return "something"
     if isinstance(wait.what, str):
         return wait.what
+    if isinstance(wait.what, InvocationFuture):  # nearly every wait
+        return str(wait.what.invocation)
     futures = wait.what if isinstance(wait.what, list) else [wait.what]
     open_ones = [str(getattr(future, "invocation", None) or future._who()) for future in futures if not future.done]  # noqa: SLF001 - for people
     more = f" and {len(open_ones) - 5} more" if len(open_ones) > 5 else ""

@@ -62,6 +62,10 @@ class Ahead:
         if last is not None:
             self.completed_up_to = max(self.completed_up_to, last["startedEventId"])
 
+    def forget(self) -> None:
+        """Let go of events that nobody has asked about: they are applied."""
+        self._unread = ()
+
     def read(self) -> None:
         """Go through the events now: they stay known when others are given."""
         unread, self._unread = self._unread, ()

@@ -160,7 +160,7 @@ class Replayer:
     def forget(self) -> None:
         """Let go of the events that were read: all of them are applied."""
         self._news, self._unread, self._news_after = (), iter(()), self.last_event_id
-        self.ahead.look_at(())
+        self.ahead.forget()
 
     def apply(self) -> list[Invocation]:
         """

@@ -87,6 +87,9 @@ def fitting(owed: list[Decision]) -> int:
 
 
 def _within_limits(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> Iterator[tuple[str, Invocation]]:
+    if len(outbox) + max(map(len, begun.values())) <= min(OPEN_MAX.values()):
+        yield from outbox.items()
+        return
     room = {kind: limit - len(begun[kind]) for kind, limit in OPEN_MAX.items()}
     for key, invocation in outbox.items():
         kind = invocation.kind
