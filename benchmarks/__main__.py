@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from benchmarks import embedded, http, idle, parsing, polls, replay
+from benchmarks import embedded, http, idle, memory, parsing, polls, replay
 from benchmarks.rows import Row
 
 __all__ = ["CASES", "RESULTS"]
@@ -25,6 +25,7 @@ CASES: Final[dict[str, Callable[..., list[Row]]]] = {
     "replay": replay.measure_cold,
     "kept": replay.measure_warm,
     "life": replay.measure_life,
+    "memory": memory.measure,
     "parsing": parsing.measure,
     "embedded": embedded.measure,
     "http": http.measure,

@@ -51,6 +51,12 @@ All decisions of a run of 1,000 steps, added up: the library's part, without a s
 each of their decisions replays everything before it and the sum grows with the square of the steps. Theirs is an estimate from
 five points of one life, by Simpson's rule, since a whole one takes minutes.
 """,
+    "memory": """\
+## What a kept run takes
+
+Runs that wait for their first activity, kept by a decider, and greenlets that wait and do nothing else. Each in a process of
+its own; what is counted is by how much the process's resident pages grow. The author's own objects come on top.
+""",
     "parsing": """\
 ## Parsing what SWF sends
 
@@ -59,7 +65,6 @@ members in each event and makes a datetime of each time; workers of pyflow take 
 credentials, signing, endpoints and retries. The floor is `json.loads`. The fixed part of a call is mostly botocore's
 signing.
 """,
-    "memory": "## Memory\n",
     "embedded": """\
 ## Durable workflows in one process
 

@@ -73,6 +73,10 @@ class FiberClosed(BaseException):
     """
 
 
+def _over() -> None:
+    """Stand for a fiber's function once it has begun."""
+
+
 class Fiber(greenlet):
     """
     One run of a function that can park itself.
@@ -94,8 +98,9 @@ class Fiber(greenlet):
 
     def _body(self) -> None:
         decimal.setcontext(decimal.getcontext().copy())
+        function, self._function = self._function, _over  # it may know this fiber: no rings for the collector
         try:
-            self._function()
+            function()
         except FiberClosed:
             if not self.closing:
                 raise

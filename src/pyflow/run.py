@@ -198,6 +198,7 @@ class Run:
     def close(self) -> None:
         """Let go of the code: its ``finally`` bodies run now, and nothing they ask reaches a service."""
         self._strands.close()
+        self._replayer.close()
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 

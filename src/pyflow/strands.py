@@ -7,6 +7,7 @@ request, a scope that is over) stands in the same queue: whichever of it and the
 and one that came second is raised at the next wait that suspends.
 """
 
+import weakref
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from operator import itemgetter
@@ -68,6 +69,13 @@ class Strand:
                 return error
         return None
 
+    def let_go(self) -> None:
+        """Forget what knows this strand: no rings for the collector."""
+        if self.wait is not None:
+            self.wait.what = self.wait.timer = None
+            self.wait = None
+        self.scopes.clear()
+
     def _is_shielded(self, error: WorkflowCanceledException) -> bool:
         """A shield holds back what comes from outside of it."""
         for scope in reversed(self.scopes):
@@ -98,7 +106,7 @@ class Strands:
         self.current: Strand | None = None
         self.main: Strand | None = None
         self.now = 0
-        self._owner = owner
+        self._owner = weakref.ref(owner)  # it holds this: no rings for the collector
         self._all: dict[int, Strand] = {}
         self._started = 0
         self._queued = 0
@@ -121,7 +129,7 @@ class Strands:
 
     def start(self, function: Callable[[], None], event_id: int) -> Strand:
         """Queue a new strand; it is made ready by that event and never switched to from here."""
-        strand = Strand(self._started, function, self._owner)
+        strand = Strand(self._started, function, self._owner())
         if self._started == 0:
             self.main = strand
         self._all[strand.number] = strand
@@ -135,6 +143,11 @@ class Strands:
         if fiber is not None and fiber.closing and any(strand.fiber is fiber for strand in self._all.values()):
             fiber.refuse_closed()
 
+    def _refuse(self) -> None:
+        owner = self._owner()
+        assert owner is not None, "whoever calls has a future of it"
+        owner.enter()
+
     def park(self, wait: Wait) -> None:
         """
         Suspend the running strand until the wait is woken.
@@ -144,7 +157,7 @@ class Strands:
             NotInWorkflowException: the caller is not the running code.
         """
         if getcurrent() is not self.running:
-            self._owner.enter()
+            self._refuse()
         strand = self.current
         assert strand is not None
         if strand.interrupts:
@@ -251,6 +264,7 @@ class Strands:
 
     def _end(self, strand: Strand) -> None:
         del self._all[strand.number]
+        strand.let_go()
         if strand is self.main:
             self.main = None
 
@@ -282,5 +296,6 @@ class Strands:
         self._ready.clear()
         for strand in reversed(list(self._all.values())):
             strand.fiber.close()
+            strand.let_go()
         self._all.clear()
         self.main = None

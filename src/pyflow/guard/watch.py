@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import weakref
 from collections.abc import Iterable
 from types import FrameType
 from typing import Any, Final, Literal, NamedTuple, Protocol
@@ -72,7 +73,7 @@ class Guard:
 
     def __init__(self, mode: Mode, owner: Owner) -> None:
         self._mode = mode
-        self._owner = owner
+        self._owner: Owner = weakref.proxy(owner)  # it holds this: no rings for the collector
         self._streams: dict[str, Chance] = {}
 
     @property

@@ -14,6 +14,7 @@ batch is over. And recorded values are read ahead, since code needs them at once
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from pyflow.exceptions import HistoryException, NondeterminismException
@@ -215,6 +216,11 @@ class Replayer:
         # As of the DecisionTaskStarted: that is what whoever answered with nothing had seen.
         self._while_parked = any(name.startswith(PARK) for name in self._reserved_open.values())
         self._is_marked = bool(self._at_limit or self._reserved_open)
+
+    def close(self) -> None:
+        """Tell nobody any more: each future knows its invocation, and no rings are left for the collector."""
+        for invocation in chain(self._outbox.values(), *map(dict.values, self._begun.values())):
+            invocation.future = None
 
     # -- what must be sent --------------------------------------------------------------------------------------------
 
