@@ -54,19 +54,16 @@ def explore(flow: Flow, workflow: type[pyflow.Workflow]) -> Any:
 
     def check(result: object, history: list[dict[str, Any]]) -> None:
         paid = any("paid" in str(event) for event in history if event["eventType"] == "ActivityTaskCompleted")
-        assert not (paid and isinstance(result, pyflow.WorkflowCanceledException)) or given_back.called, (
-            "kept the money"
-        )
+        canceled = isinstance(result, pyflow.WorkflowCanceledException)
+        assert not (paid and canceled) or given_back.called, "kept the money"
 
-    return flow.explore(
-        workflow, 5, cancel=True, check=check, outcomes={charge: [returns("paid 5"), raises(ValueError("no money"))]}
-    )
+    outcomes = {charge: [returns("paid 5"), raises(ValueError("no money"))]}
+    return flow.explore(workflow, 5, cancel=True, check=check, outcomes=outcomes)
 
 
 def main() -> dict[str, Any]:
     with TemporaryDirectory() as folder, Flow() as flow:
         flow.folder = Path(folder)
-        race = None
         try:
             explore(flow, Hasty)
         except ScheduleFailedException as failure:
