@@ -1,5 +1,7 @@
 """The language beyond 2.0.0, on the local service, with every history replayed from each prefix by the fixture."""
 
+import pytest
+
 import pyflow
 from pyflow import RetryPolicy, WorkflowCanceledException
 
@@ -564,6 +566,32 @@ class TestTheRunItself:
         assert "for signal 'never'" in lines[3]
         assert "timer f1.sleep1" in context
         execution.terminate()
+
+    @pytest.mark.parametrize("shown", [False, True])
+    def test_locals_are_in_the_execution_context_only_if_asked_for(self, shown, flow):
+        class Sour:
+            def __repr__(self):
+                raise ValueError("no")
+
+        class Showing(pyflow.Workflow):
+            NAME = "Showing"
+            SHOW_LOCALS = shown
+
+            def run(self, _):
+                password, long, sour = "hunter2", list(range(1_000)), Sour()
+                self.swf.receive("never")
+                return password, long, sour
+
+        execution = flow.start(Showing)
+        flow.run_until_blocked()
+        context = flow.client.describe_workflow_execution(
+            domain=flow.domain, execution={"workflowId": execution.workflow_id, "runId": execution.run_id}
+        )["latestExecutionContext"]
+        execution.terminate()
+        assert ("hunter2" in context) is shown
+        if shown:
+            assert "    long = [0, 1, 2, 3, 4, 5, ...]" in context
+            assert "    sour = <Sour instance at" in context
 
     def test_patch_is_taken_by_new_runs_and_remembered(self, flow):
         def run(self, _):

@@ -182,10 +182,6 @@ class Fiber(greenlet):
         """Return all places of the author's, innermost first, where the code is parked."""
         return [(frame.f_code, frame.f_lasti) for frame in self.frames()]
 
-    def lines(self) -> list[str]:
-        """Return the same as ``file:line in function``: what a frame knows of its line costs less than to look it up."""
-        return [f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}" for frame in self.frames()]
-
     def frames(self) -> Iterator[FrameType]:
         """Yield the frames of the author's, innermost first, where the code is parked."""
         frame = self.gr_frame

@@ -36,7 +36,7 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
     converter: DataConverter,
     method: Callable[..., Any],
     *,
-    quiet: bool,
+    is_replaying: Callable[[], bool],
 ) -> Decision:
     """
     Run the author's code and return the decision that its end makes.
@@ -47,7 +47,7 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
         input_text: the execution's input.
         converter: reads the input and writes the result.
         method: the author's ``run``; its type hints say what the input is.
-        quiet: log nothing of a failure: it was logged when it happened.
+        is_replaying: asked when it ends; then nothing is logged of a failure, for it was logged when it happened.
 
     Raises:
         KeyboardInterrupt, MemoryError, FiberClosed, GuardException: not the workflow's end, but the process's or the task's.
@@ -63,7 +63,7 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
     except ContinueAsNew as following:
         return following.decision
     except WorkflowFailedException as failure:
-        if not quiet:
+        if not is_replaying():
             logger.info("workflow %r failed itself: %s", workflow_type, failure.reason)
         return swf.fail_workflow_execution(
             reason=_prose(failure.reason, REASON_MAX), details=_prose(failure.details, DATA_MAX)
@@ -74,7 +74,7 @@ def closing_decision(  # noqa: PLR0911 - one return for each way to end
         raise
     except BaseException as error:
         reason = f"Caught exception while executing workflow {workflow_type!r}"
-        if not quiet:
+        if not is_replaying():
             logger.exception(reason)
         return swf.fail_workflow_execution(reason=cut(reason, REASON_MAX), details=write(error))
     try:

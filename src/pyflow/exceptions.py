@@ -19,6 +19,7 @@ Every error that pyflow raises, as one tree. This file imports nothing of pyflow
     │   │   ├── InvocationTimedOutException
     │   │   ├── InvocationFailedException
     │   │   └── InvocationCanceledException
+    │   ├── HistoryLimitException           a run asks for more although its history is nearly full; raised once
     │   ├── WaitTimedOutException           a wait with a timeout ended before what it waited for
     │   ├── ActivityCanceledException       raised in a body: somebody asked this activity to cancel
     │   ├── NotInWorkflowException          result() and friends were called outside the workflow's own fiber
@@ -38,6 +39,7 @@ __all__ = [
     "DeciderStuckException",
     "GuardException",
     "HistoryException",
+    "HistoryLimitException",
     "InvocationCanceledException",
     "InvocationException",
     "InvocationFailedException",
@@ -353,6 +355,25 @@ class InvocationFailedException(InvocationException):
 
 class InvocationCanceledException(InvocationException):
     """It was canceled; ``args`` is one text, ``"reason: details"``."""
+
+
+class HistoryLimitException(PyflowException):
+    """
+    A run asks for more although its history is nearly full: SWF ends an execution at 25,000 events, without a word to its code.
+
+    It is raised once, where code next asks for something from 24,000 events on. What is asked for after that goes through, so
+    that code can clean up, or continue as new. Left alone it fails the execution.
+
+    Attributes:
+        events: the length of the history.
+    """
+
+    def __init__(self, events: int) -> None:
+        self.events = events
+        super().__init__(
+            f"the history of this run has {events:,} events, and SWF ends an execution at 25,000: nothing new is begun. Continue "
+            f"as new before: call self.swf.checkpoint(...) in the main loop"
+        )
 
 
 class WaitTimedOutException(PyflowException):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 from uuid import UUID
 
-from .closing import ContinueAsNew
+from .continuing import Continuing
 from .converter import duration
-from .exceptions import PyflowException, WaitTimedOutException, WorkflowCanceledException
+from .exceptions import WaitTimedOutException, WorkflowCanceledException
 from .future import Future, Wait, flatten, wait_for
 from .mapping import MapOptions, Tally, map_over
 from .others import ChildHandle, ChildOptions, ExternalWorkflow, WorkflowCode, type_of
@@ -26,21 +26,15 @@ from .swf import decisions as swf
 
 if TYPE_CHECKING:
     from .chance import Chance
-    from .runtime import Runtime
 
 P = ParamSpec("P")
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 - an input
 Duration = float | str | timedelta | None
 
-HISTORY_BUDGET = 20_000
-"""Events after which a run is advised to continue as new; SWF ends it at 25,000."""
 
-
-class Language:
+class Language(Continuing):
     """The members of ``self.swf`` that 2.0.0 did not have."""
-
-    _run: Runtime
 
     # -- other executions ----------------------------------------------------------------------------------------------
 
@@ -320,74 +314,6 @@ class Language:
         return self._run.cancel_requested
 
     # -- the run itself ------------------------------------------------------------------------------------------------
-
-    def continue_as_new(
-        self,
-        input: Any = None,
-        *,
-        version: str | None = None,
-        task_list: str | None = None,
-        child_policy: str | None = None,
-        lambda_role: str | None = None,
-        tags: Sequence[str] | None = None,
-        priority: int | None = None,
-        execution_start_to_close: Duration = None,
-        task_start_to_close: Duration = None,
-    ) -> NoReturn:
-        """
-        Close this run and start its successor, with the same workflow id and a fresh history.
-
-        What is not given is taken from this run. What is open ends with this run, but for its children.
-
-        Args:
-            input: the new run's; a JSON value; None sends no input.
-            version: the type's version; None: this one's.
-            task_list, child_policy, lambda_role, tags, priority, execution_start_to_close, task_start_to_close: as in
-                ``start_child``.
-
-        Raises:
-            PyflowException: called in another fiber than the main one.
-            SerializationException: the input is not JSON or over 32,768 characters.
-            NotInWorkflowException: called outside the workflow's own fibers.
-
-        Replay:
-            One closing decision, ``ContinueAsNewWorkflowExecution``.
-
-        Source:
-            SWF API Reference, ContinueAsNewWorkflowExecutionDecisionAttributes.
-        """
-        if self._run.enter().number != 0:
-            raise PyflowException("only the main fiber, that of run itself, can continue as new: return to it first")
-        mine = self._run.started
-        raise ContinueAsNew(
-            swf.continue_as_new_workflow_execution(
-                input=None if input is None else self._run.converter.encode(input, "the input of the new run"),
-                workflow_type_version=version,
-                task_list=task_list or mine.get("taskList", {}).get("name"),
-                child_policy=child_policy or mine.get("childPolicy"),
-                lambda_role=lambda_role or mine.get("lambdaRole"),
-                tag_list=mine.get("tagList") if tags is None else list(tags),
-                task_priority=mine.get("taskPriority") if priority is None else str(priority),
-                execution_start_to_close_timeout=duration(
-                    execution_start_to_close,
-                    "execution_start_to_close",
-                    default=mine.get("executionStartToCloseTimeout"),
-                ),
-                task_start_to_close_timeout=duration(
-                    task_start_to_close, "task_start_to_close", default=mine.get("taskStartToCloseTimeout")
-                ),
-            )
-        )
-
-    @property
-    def history_length(self) -> int:
-        """How many events this run's history has, as far as it is applied."""
-        return self._run.last_event_id
-
-    @property
-    def should_continue_as_new(self) -> bool:
-        """Whether the history is so long that the run had better continue as new: from 20,000 events; SWF ends it at 25,000."""
-        return self._run.last_event_id >= HISTORY_BUDGET
 
     def now(self) -> datetime:
         """Return the time of the decision task, in UTC; the same as ``workflow_time``."""

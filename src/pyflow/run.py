@@ -184,7 +184,9 @@ class Run:
 
     def execution_context(self) -> str:
         """Return the text that goes with a response: the rules number, and for people where the code is blocked."""
-        return execution_context(blocked(self._strands, self.runtime.status))
+        return execution_context(
+            blocked(self._strands, self.runtime.status, show_locals=self.workflow_class.SHOW_LOCALS)
+        )
 
     def where(self) -> str | None:
         """Return ``file:line in function`` of where the main code is parked; None if it is not."""
@@ -292,7 +294,7 @@ class Run:
             self._replayer.started.get("input"),
             self._converter,
             self.workflow_class.run,
-            quiet=self.runtime.is_replaying,
+            is_replaying=lambda: self.runtime.is_replaying,
         )
         self.runtime.returned = True
         left = self.runtime.inbox.left()

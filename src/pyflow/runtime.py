@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from ._fiber import caller, current, getcurrent, in_fiber
 from .chance import Chance
 from .converter import DataConverter, duration
-from .exceptions import NotInWorkflowException, WorkflowCanceledException
+from .exceptions import HistoryLimitException, NotInWorkflowException, WorkflowCanceledException
 from .future import Future, InvocationFuture, Wait
 from .guard import Guard, Mode
 from .logs import Logs
@@ -36,6 +36,10 @@ _ACTIVITY = Kind.ACTIVITY
 
 PATCH_ID_MAX: Final = 243
 """Characters of a patch's name: SWF takes 256 for a marker's, and ours begins with ``pyflow.patch.``."""
+
+
+HISTORY_MAX: Final = 24_000
+"""Events from which on nothing new is begun; SWF ends an execution at 25,000."""
 
 
 class Runtime:
@@ -93,6 +97,7 @@ class Runtime:
         self.park_to_look = self.strands.park_to_look
         self._legacy_child_ids = legacy_child_ids
         self._patches: dict[str, bool] = {}
+        self._history_max = HISTORY_MAX
         self.guard = None if guard == "off" else Guard(guard, self)
 
     # -- what it knows -------------------------------------------------------------------------------------------------
@@ -179,9 +184,17 @@ class Runtime:
         strands = self.strands
         strand = strands.current if getcurrent() is strands.running else self.enter()
         assert strand is not None
+        if self.replayer.last_event_id >= self._history_max:
+            self._refuse_more()
         counters = strand.counters
         counters[kind] = number = counters.get(kind, 0) + 1
         return f"{strand.prefix}{kind}{number}"
+
+    def _refuse_more(self) -> None:
+        """Raise, once, that the history is nearly full. Runs of 2.0.0 have gone on, and their replay does too."""
+        events, self._history_max = self.replayer.last_event_id, sys.maxsize
+        if not self.replayer.ahead.begun_by_2_0_0:
+            raise HistoryLimitException(events)
 
     def next_child_id(self) -> str:
         """Return the next child's workflow id (contract 3)."""

@@ -6,7 +6,7 @@ Source: SWF API Reference, SignalWorkflowExecution; event WorkflowExecutionSigna
 
 import inspect
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, overload
 
@@ -118,6 +118,19 @@ class Inbox:
             if one is wait:
                 del waits[place]
                 break
+
+    def take_all(self) -> dict[str, list[Any]]:
+        """Return the values that nobody has received, by name."""
+        values, self._values = self._values, {}
+        return {name: list(waiting) for name, waiting in values.items() if waiting}
+
+    def put_first(self, signals: Mapping[str, Sequence[Any]], event_id: int, wake: Callable[[Wait, int], None]) -> None:
+        """Take in values that came to an earlier run, before those that are here."""
+        for name, values in signals.items():
+            waiting = deque([*values, *self._values.get(name, ())])
+            while waiting and self._give(name, waiting[0], event_id, wake):
+                waiting.popleft()
+            self._values[name] = waiting
 
     def left(self) -> dict[str, int]:
         """Return how many signals of each name nobody has received."""

@@ -47,6 +47,8 @@ class Workflow:
     Attributes:
         NAME, VERSION: the registered type.
         OPTIONS: more keyword arguments of RegisterWorkflowType, over DEFAULT_OPTIONS; numbers become texts.
+        SHOW_LOCALS: the execution context shows, beside where the code is blocked, what its local variables hold, each cut to
+            some 60 characters. Whoever may describe the execution can read them.
 
     Source:
         SWF API Reference, RegisterWorkflowType.
@@ -63,6 +65,7 @@ class Workflow:
         "defaultExecutionStartToCloseTimeout": 31_536_000,
     }
     OPTIONS: ClassVar[dict[str, Any]] = {}
+    SHOW_LOCALS: ClassVar[bool] = False
 
     def __init__(self, swf: WorkflowInvocationHelper) -> None:
         if not (self.NAME and self.VERSION):

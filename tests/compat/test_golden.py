@@ -9,6 +9,9 @@ Tracebacks are kept by their last line.
 """
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +106,22 @@ def test_they_hold_every_kind_of_event_that_2_0_0_could_meet():
     met = {event["eventType"] for case in FILES for event in load(case.values[0]).events}
 
     assert set(EVENT_ATTRIBUTES) - met == NOT_OF_2_0_0
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", ["0", "1", "2", "3", "42", "1000", "65535", "4294967295"])
+def test_under_other_hashes_too(seed):
+    """Each test run has hashes of its own; these are the same eight every time, in processes of their own."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/compat/test_golden.py",
+        "tests/replay",
+    ]
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run(command, cwd=GOLDEN.parents[1], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
