@@ -7,6 +7,7 @@ import pytest
 import pyflow
 from histories import short, task
 from pyflow import runtime
+from pyflow.testing import Flow
 
 
 def workflow(run, name="W"):
@@ -197,6 +198,7 @@ class TestManyItems:
         execution = flow.start(workflow(run), items)
         assert execution.result() == sum(number * number for number in range(items))
         assert limits_met(histories_of(flow)) == []
+        return execution
 
     def through_continued_runs(self, flow, items, size, events):
         def run(self, state):
@@ -214,6 +216,7 @@ class TestManyItems:
         assert limits_met(histories) == []
         assert len(histories) > 1
         assert max(map(len, histories)) < 24_000
+        return execution
 
     def test_through_children(self, flow):
         self.through_children(flow, 60, 20, 2)
@@ -223,10 +226,12 @@ class TestManyItems:
 
     @pytest.mark.proof
     def test_twenty_thousand_through_children(self):
-        with pyflow.testing.Flow() as flow:
-            self.through_children(flow, 20_000, 400, 5)
+        with Flow() as flow:
+            execution = self.through_children(flow, 20_000, 400, 5)
+            flow.forget(execution)  # to replay it from each of its prefixes would take hours
 
     @pytest.mark.proof
     def test_twenty_thousand_through_continued_runs(self):
-        with pyflow.testing.Flow() as flow:
-            self.through_continued_runs(flow, 20_000, 500, 15_000)
+        with Flow() as flow:
+            execution = self.through_continued_runs(flow, 20_000, 500, 15_000)
+            flow.forget(execution)
