@@ -100,6 +100,24 @@ class TestOpenItems:
         assert "StartTimerFailed" not in [event["eventType"] for event in execution.history]
         flow.forget(execution)
 
+    def test_more_attempts_fail_at_once_than_a_response_has_room_for(self, flow):
+        calls = []
+
+        @pyflow.activity(start_to_close=60, retry=pyflow.RetryPolicy(initial=5, jitter=0, max_attempts=2))
+        def shaky(number):
+            calls.append(number)
+            if calls.count(number) == 1:
+                raise ConnectionError("not yet")
+            return number
+
+        def run(self, _):
+            return sum(self.swf.map(shaky, range(130)))
+
+        flow.use(shaky)
+        execution = flow.start(workflow(run))
+        assert execution.result() == sum(range(130))
+        assert sorted(calls) == sorted([*range(130)] * 2)
+
 
 class TestThrottledCauses:
     @pytest.mark.parametrize(
