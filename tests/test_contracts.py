@@ -29,15 +29,6 @@ def contract(*sentences):
     return note
 
 
-def pending(*sentences):
-    """Quote what a later release brings; the test tries it and fails for want of the name it uses."""
-
-    def note(test):
-        return pytest.mark.xfail(raises=AttributeError, strict=True)(contract(*sentences)(test))
-
-    return note
-
-
 def bold_sentences():
     text = ARCHITECTURE.read_text()
     section = text[text.index("## Contracts") : text.index("## State machines")]
