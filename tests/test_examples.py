@@ -45,6 +45,7 @@ RESULTS = {
         "order-7 activity1.2 charging 5",
         "order-7 - paid, an hour later",
     ],
+    "fan_out": {"result": 443061850, "scheduled": 1100, "refused": 0},
     "executors": {"digest": "010cd1ed", "hosts": ["a is up", "b is up"]},
 }
 
