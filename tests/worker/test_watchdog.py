@@ -4,12 +4,16 @@ import re
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 import pyflow
 from crews import attributes, kinds, site, wait_for
+from pyflow.replay.invocations import format_place
 from pyflow.worker import crew as crew_module
+from pyflow.worker import watchdog as watchdog_module
+from pyflow.worker.owners import Job
 from pyflow.worker.watchdog import Watchdog
 
 LIMIT_S = 0.3
@@ -114,6 +118,36 @@ def test_code_that_spins_is_reported_stopped_and_parked_and_others_go_on(what, c
         assert "workflow id 'bad'" in report
         assert f"in {what.__name__}" in report, "the stack is there"
         assert "WorkflowExecutionFailed" not in kinds(bad.history())
+
+
+class Standing:
+    """An owner whose code does not come on, as the watchdog sees it."""
+
+    ident = None
+    jobs_begun = 1
+    job = Job("deciding", lambda _: None)
+
+    def __init__(self):
+        self.decider = SimpleNamespace(at_work=None, kept_runs=list)
+        self.interrupted = 0
+
+    def interrupt(self, job, reason):
+        self.interrupted += 1
+
+
+@pytest.mark.parametrize("limit_s", [0.3, 2.0])
+def test_a_machine_that_stands_still_is_not_counted_as_the_codes_time(limit_s, monkeypatch):
+    now_s = [0.0]
+    monkeypatch.setattr(watchdog_module.time, "monotonic", lambda: now_s[0])
+    owner, watchdog = Standing(), Watchdog(limit_s)
+    watchdog.look([owner])
+    now_s[0] += 100 * limit_s
+    watchdog.look([owner])
+    assert not owner.interrupted
+    while not owner.interrupted:
+        now_s[0] += watchdog.pause_s
+        watchdog.look([owner])
+        assert now_s[0] < 102 * limit_s
 
 
 @pytest.mark.parametrize("limit_s", [0.1, 0.3, 2.0, 60.0])
@@ -277,3 +311,9 @@ def test_want_of_memory_is_no_answer():
         wait_for(lambda: "DecisionTaskStarted" in kinds(bad.history()), "a task")
         time.sleep(0.1)
         assert kinds(bad.history())[-1] == "DecisionTaskStarted"
+
+
+def test_an_instruction_that_is_nobodys_line_has_a_place_all_the_same():
+    code = catch_exception.__code__
+    nobodys = next(start for start, _, line in code.co_lines() if line is None)
+    assert re.fullmatch(r".*test_watchdog\.py:\d+ in catch_exception", format_place((code, nobodys)))

@@ -34,7 +34,9 @@ def format_place(place: Place | None) -> str | None:
     if place is None:
         return None
     code, offset = place
-    line = next((line for start, end, line in code.co_lines() if start <= offset < end), code.co_firstlineno)
+    lines = (line for start, end, line in code.co_lines() if start <= offset < end)
+    # Some instructions are nobody's line: those that only begin or end an ``except``.
+    line = next(lines, None) or code.co_firstlineno
     return f"{code.co_filename}:{line} in {code.co_qualname}"
 
 

@@ -25,7 +25,7 @@ logger = logging.getLogger("pyflow")
 
 LIMIT_S: Final = 2.0
 LOOK_S: Final = 0.25
-"""How often it looks while all goes well."""
+"""How often it looks at least while all goes well."""
 INTERRUPT_S: Final = 0.02
 """How often it looks and interrupts while code is to be stopped."""
 WRITE_OFF_FACTOR: Final = 2
@@ -42,6 +42,7 @@ class Watchdog:
 
     def __init__(self, limit_s: float = LIMIT_S) -> None:
         self._limit_s = limit_s
+        self._look_s = min(LOOK_S, limit_s / 8)
         self._watches: dict[Owner, _Watch] = {}
         self._looked_s = time.monotonic()
 
@@ -49,7 +50,7 @@ class Watchdog:
     def pause_s(self) -> float:
         """How long to wait until the next look."""
         is_busy = any(watch.reason is not None for watch in self._watches.values())
-        return INTERRUPT_S if is_busy else min(LOOK_S, self._limit_s / 8)
+        return INTERRUPT_S if is_busy else self._look_s
 
     def look(self, owners: Sequence[Owner]) -> list[Owner]:
         """
@@ -60,7 +61,7 @@ class Watchdog:
         """
         now_s = time.monotonic()
         # Twice its own pause at most: what is over was taken from all threads alike.
-        passed_s = min(now_s - self._looked_s, 2 * LOOK_S)
+        passed_s = min(now_s - self._looked_s, 2 * self._look_s)
         self._looked_s = now_s
         lost = []
         for owner in owners:
