@@ -9,7 +9,7 @@ nothing else.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .swf.client import Client
 from .swf.methods import ACTIONS
@@ -134,6 +134,9 @@ def intercept(client: Client, interceptors: Sequence[Interceptor]) -> Client:
 
 class _Intercepted:
     """A client that sends its calls through a chain."""
+
+    can_post: Final = False
+    """What surrounds a call waits for it."""
 
     def __init__(self, client: Client, interceptors: Sequence[Interceptor]) -> None:
         self._client = client

@@ -10,7 +10,8 @@ import pytest
 
 from pyflow import ServiceFault
 from pyflow.local import LocalSWF, VirtualClock, api
-from pyflow.local.calls import Call
+from pyflow.local import service as service_module
+from pyflow.local.calls import AwaitedCall
 from pyflow.local.connections import Joined
 from pyflow.local.rules.turn import Turn
 from pyflow.local.tasklists import ListKey
@@ -59,7 +60,11 @@ def test_a_clock_that_leaps_is_the_own_thread_s():
         assert in_thread(lambda: swf._service.run(who, "")) == OWN
 
 
-def test_what_comes_while_a_caller_is_at_work_is_done_once_it_has_ended(swf):
+@pytest.mark.parametrize(("rounds", "by_leader", "by_own"), [(8, 4, 0), (1, 1, 3)])
+def test_what_comes_while_a_caller_is_at_work_is_done_by_it_as_well_but_not_for_ever(
+    swf, monkeypatch, rounds, by_leader, by_own
+):
+    monkeypatch.setattr(service_module, "ROUNDS_MAX", rounds)
     service, go_on, entered = swf._service, threading.Event(), threading.Event()
 
     def slow(_):
@@ -80,8 +85,7 @@ def test_what_comes_while_a_caller_is_at_work_is_done_once_it_has_ended(swf):
     for thread in (leader, *others):
         thread.join(10)
 
-    assert "leader" in found
-    assert found.count(OWN) == 3
+    assert (found.count("leader"), found.count(OWN)) == (by_leader, by_own)
 
 
 def signal_then(service, run, what):
@@ -140,7 +144,7 @@ class TestCutShort:
             raise SystemExit
 
         service = swf._service
-        beside = [Call(signal_then(service, 1, lambda: None), "") for _ in range(2)]
+        beside = [AwaitedCall(signal_then(service, 1, lambda: None), "") for _ in range(2)]
         for call in beside:
             service._inbox.put(call)
         assert isinstance(in_thread(lambda: service.run(signal_then(service, 1, interrupt), "")), SystemExit)
@@ -154,7 +158,7 @@ class TestCutShort:
 
         service, engine = swf._service, swf._service.engine
         request = {"domain": "d", "taskList": {"name": "other"}}
-        poll = Call(api.prepare(engine, "PollForDecisionTask", request), "")
+        poll = AwaitedCall(api.prepare(engine, "PollForDecisionTask", request), "")
         service._inbox.put(poll)
         assert isinstance(in_thread(lambda: service.run(signal_then(service, 1, fail), "")), ServiceFault)
 

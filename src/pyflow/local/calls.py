@@ -34,7 +34,7 @@ class Wait(NamedTuple):
 
 class Call:
     """
-    A call that a thread waits for.
+    A call: what it asks for, and what it got. Who waits for it, and how, is its subclass's.
 
     Args:
         work: the operation, run by whoever works at the engine.
@@ -44,7 +44,7 @@ class Call:
     service's notes while it waits for a task.
     """
 
-    __slots__ = ("_done", "abandoned", "alive", "empty", "expires_s", "fault", "region", "reply", "waits_at", "work")
+    __slots__ = ("abandoned", "alive", "empty", "expires_s", "fault", "region", "reply", "waits_at", "work")
 
     def __init__(self, work: Work, region: str) -> None:
         self.work = work
@@ -56,11 +56,23 @@ class Call:
         self.waits_at: ListKey | None = None
         self.empty: dict[str, Any] = {}
         self.expires_s = 0.0
+
+    def finish(self) -> None:
+        """Tell whoever waits. Called once, after what the call did is durable; here nobody does."""
+
+
+class AwaitedCall(Call):
+    """A call that a thread waits for."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, work: Work, region: str) -> None:
+        super().__init__(work, region)
         self._done = threading.Lock()
         self._done.acquire()
 
     def finish(self) -> None:
-        """Wake whoever waits. Called once, after what the call did is durable."""
+        """Wake the thread."""
         self._done.release()
 
     def result(self) -> Any:

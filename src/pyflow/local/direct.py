@@ -1,6 +1,8 @@
 """The direct door: boto3's methods and dictionaries with nothing in between."""
 
 import json
+import logging
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -8,15 +10,19 @@ from typing import Any, Final
 from pyflow.exceptions import ServiceFault
 from pyflow.swf.methods import ACTIONS
 from pyflow.swf.model import EVENT_ATTRIBUTES, OPERATIONS, SHAPES
+from pyflow.swf.posts import Post, Posted
 
 from . import api
-from .mishaps import NoAnswer
+from .calls import Call, Context
+from .mishaps import Mishap, NoAnswer
 from .service import Service
 from .state import Event
 
 TIMESTAMPS: Final = {
     member for shape in SHAPES.values() for member, kind in shape.get("members", {}).items() if kind == "Timestamp"
 }
+
+log = logging.getLogger(__name__)
 
 
 class DirectClient:
@@ -69,6 +75,21 @@ class DirectClient:
         """
         self._service.wait_for_close(domain, execution, timeout_s)
 
+    @property
+    def can_post(self) -> bool:
+        """Whether there is ``post``: not where each call is carried out by the thread that makes it."""
+        return self._service.has_thread
+
+    def post(self, *posts: Post) -> list[Posted]:
+        """
+        Hand in calls in this order, and wait for none of them; see ``pyflow.swf.posts``.
+
+        A call that meets a planned mishap has a thread of its own, and comes when it comes.
+        """
+        posted = [PostedCall(self._service, post) for post in posts]
+        self._service.post(call for call in posted if call.is_ready())
+        return list(posted)
+
     def accepts(self, operation: str, member: str) -> bool:
         """Say whether an action's request has a member, as boto3's service model does."""
         return member in SHAPES[OPERATIONS[operation]["input"]]["members"]
@@ -80,11 +101,71 @@ class DirectClient:
     def _call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
             reply = self._service.ask(action, request, api.DEFAULT_REGION)
-        except ServiceFault as fault:
-            raise ServiceFault(fault.code, fault.message, operation=action, status=fault.status) from None
-        except NoAnswer as none:
-            raise ServiceFault(none.args[0], "a planned mishap", operation=action, status=0) from None
+        except (ServiceFault, NoAnswer) as error:
+            raise _fault_of(action, error) from None
         return to_python(reply)
+
+
+class PostedCall(Call):
+    """A call whose outcome is given to a function."""
+
+    __slots__ = ("_post", "_service")
+
+    def __init__(self, service: Service, post: Post) -> None:
+        super().__init__(_nothing, api.DEFAULT_REGION)
+        self._service = service
+        self._post = post
+        self.alive = post.alive
+
+    def is_ready(self) -> bool:
+        """Prepare it to be carried out; False: it is not to be, and has its outcome already, or gets it elsewhere."""
+        mishap = self._service.plan(self._post.action, self._post.request)
+        if mishap is not None:
+            threading.Thread(target=self._meet, args=(mishap,), name="pyflow-mishap", daemon=True).start()
+            return False
+        try:
+            self.work = api.prepare(self._service.engine, self._post.action, self._post.request)
+        except ServiceFault as fault:
+            self.fault = fault
+            self.finish()
+            return False
+        return True
+
+    def finish(self) -> None:
+        """Give the outcome to whom it is for."""
+        try:
+            self._post.done(self._outcome)
+        except Exception:
+            log.exception("the outcome of %s was not taken", self._post.action)
+
+    def withdraw(self) -> None:
+        """Have a poll that still waits answered with nothing."""
+        self._service.release(self)
+
+    def _outcome(self) -> dict[str, Any]:
+        if self.fault is not None:
+            raise _fault_of(self._post.action, self.fault)
+        return to_python(self.reply)
+
+    def _meet(self, mishap: Mishap) -> None:
+        try:
+            self.reply = self._service.meet(mishap, self._post.action, self._post.request, self.region)
+        except Exception as error:
+            self.fault = error
+        self.finish()
+
+
+def _nothing(_: Context) -> None:
+    """Stand in the place of a request that is not prepared yet."""
+
+
+def _fault_of(action: str, error: BaseException) -> BaseException:
+    """Return a fault as the client of an action sees it."""
+    if isinstance(error, ServiceFault):
+        return ServiceFault(error.code, error.message, operation=action, status=error.status)
+    if isinstance(error, NoAnswer):
+        return ServiceFault(error.args[0], "a planned mishap", operation=action, status=0)
+    return error
 
 
 def to_python(reply: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ runs each call, commits once, and only then lets the replies go. So a reply mean
 share one sync of the disk.
 
 A caller that finds nobody at work does it itself: two changes of threads cost more than most calls. What comes meanwhile, what
-time brings, and what is asked for where nobody may wait for a disk, is done by the service's own thread.
+time brings, and what is asked for where nobody may wait for a disk, is done by the service's own thread. Some calls are posted:
+nobody waits for them, and their reply is given to a function.
 
 A fault is raised before an operation changes anything. Whatever else goes wrong (a full disk, a bug) rolls the group back;
 the state is read again from the store, and each call is tried once more by itself, so that only the guilty one fails.
@@ -20,18 +21,18 @@ import threading
 import time
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from pyflow.exceptions import PyflowException, ServiceFault
 
 from . import api, faults
-from .calls import Call, Context, Wait
+from .calls import AwaitedCall, Call, Context, Wait
 from .engine import BrokenDeadline, Engine
 from .inbox import Inbox
 from .lambdas import Function, Invocation, Lambdas, Outcome
-from .mishaps import Delay, Drop, Duplicate, Lose, NoAnswer, Plan, Refuse
+from .mishaps import Delay, Drop, Duplicate, Lose, Mishap, NoAnswer, Plan, Refuse
 from .rules import tasks
 from .rules.turn import Turn
 
@@ -40,6 +41,8 @@ DAY_S: Final = 86_400.0
 LOOK_S: Final = 0.01
 RETRY_S: Final = 0.1
 POLLER_SEEN_S: Final = 1.0
+ROUNDS_MAX: Final = 8
+"""How many groups a caller runs at most, its own and what comes meanwhile, before it goes on with what it is for."""
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +131,23 @@ class Service:
         else:
             self._inbox.ring()
 
+    def post(self, calls: Iterable[Call]) -> None:
+        """
+        Hand in calls, of which the caller waits for none: it runs them itself where nobody else is at work.
+
+        One that comes after the service was closed has a PyflowException as its fault.
+        """
+        for call in calls:
+            try:
+                self._put(call)
+            except PyflowException as closed:
+                call.fault = closed
+                call.finish()
+        if self._may_lead():
+            self._lead()
+        else:
+            self._inbox.ring()
+
     def _put(self, call: Call) -> None:
         with self._gate:
             if self._closing:
@@ -147,6 +167,10 @@ class Service:
         mishap = self.plan(action, request)
         if mishap is None:
             return self.run(api.prepare(self.engine, action, request), region)
+        return self.meet(mishap, action, request, region)
+
+    def meet(self, mishap: Mishap, action: str, request: dict[str, Any], region: str) -> Any:
+        """Carry out a request that meets a mishap; raises what ``ask`` does."""
         if isinstance(mishap, Refuse):
             raise ServiceFault(mishap.code, mishap.message, status=mishap.status)
         if isinstance(mishap, Drop):
@@ -167,7 +191,7 @@ class Service:
 
     def run(self, work: Callable[[Context], Any], region: str) -> Any:
         """Run an operation and wait for its reply; raises what it raises."""
-        call = Call(work, region)
+        call = AwaitedCall(work, region)
         self._put(call)
         if self._may_lead():
             try:
@@ -179,6 +203,11 @@ class Service:
             self._inbox.ring()
         return call.result()
 
+    @property
+    def has_thread(self) -> bool:
+        """Whether it has a thread of its own, so that a call may be handed in and not be waited for."""
+        return self._thread is not None
+
     def _may_lead(self) -> bool:
         """
         Whether the calling thread may work at the engine.
@@ -189,14 +218,22 @@ class Service:
         return self._thread is not None and not self._clock.skips and threading.current_thread() is not _main
 
     def _lead(self) -> None:
-        """Run what is in the inbox here and now, unless somebody is at work: then it is seen to by whom that one leaves it to."""
+        """
+        Run what is in the inbox here and now, and some of what comes meanwhile; what is left is the own thread's.
+
+        If somebody else is at work, it is seen to by that one.
+        """
         if not self._at_work.acquire(blocking=False):
             return
         wakes_s = 0.0
         try:
-            if self._under_way is None and not self._astray and self._has_attempted():
+            for _ in range(ROUNDS_MAX):
+                if self._under_way is not None or self._astray or not self._has_attempted():
+                    break
                 self._let_go()
-                wakes_s = time.monotonic() + self._idle_s()
+                if not self._inbox:
+                    wakes_s = time.monotonic() + self._idle_s()
+                    break
         finally:
             self._at_work.release()
             if self._inbox or wakes_s < self._sleeps_until_s:
