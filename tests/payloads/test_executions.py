@@ -296,8 +296,8 @@ def test_decider_without_the_key_parks_and_the_run_goes_on_with_it(flow, tmp_pat
 def test_missing_key_is_found_in_a_result_too(flow, tmp_path):
     execution = flow.start(Charge, ORDER)
     flow.converter = execution.converter = converter("encrypted", tmp_path)
-    flow._step()
-    flow._step()  # the activity is done, its result is there
+    flow._scheduler.step()
+    flow._scheduler.step()  # the activity is done, its result is there
     decide_once(decider_with(flow, DataConverter()))
 
     assert "codec 'aes-gcm'" in events_of(execution, "MarkerRecorded")[0]["details"]

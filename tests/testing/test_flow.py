@@ -157,7 +157,7 @@ class Steps(pyflow.Workflow):
 
 
 def test_polls_bring_only_what_is_new(flow, monkeypatch):
-    monkeypatch.setattr("pyflow.testing.flow.PAGE_EVENTS", 4)
+    monkeypatch.setattr("pyflow.testing.workers.PAGE_EVENTS", 4)
     seen = []
     poll = flow.client.poll_for_decision_task
 
@@ -211,7 +211,7 @@ class Asking(pyflow.Workflow):
 
 
 def test_execution_that_asks_for_ever_is_given_up_and_named(flow, monkeypatch):
-    monkeypatch.setattr("pyflow.testing.flow.STEPS_MAX", 60)
+    monkeypatch.setattr("pyflow.testing.scheduler.STEPS_MAX", 60)
     execution = flow.start(Asking)
 
     with pytest.raises(SpinningException, match=r"Asking 1.0 asks for more and more .* at activity activity30"):

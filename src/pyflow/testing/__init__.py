@@ -2,11 +2,14 @@
 
 from .environment import ActivityEnvironment
 from .execution import Execution, StuckException
-from .explore import Exploration, ScheduleFailedException, SignalLostException
+from .exploration import Exploration, ScheduleFailedException
 from .fakes import TIMES_OUT, Call, Fake, ScriptEndedException
-from .flow import Flow, Move, SpinningException
+from .flow import Flow
+from .invariants import SignalLostException
+from .scheduler import Move
 from .schedules import WrongScheduleException
 from .stage import raises, returns
+from .watch import SpinningException
 from .world import UnsupportedException
 
 __all__ = [

@@ -1,7 +1,6 @@
 """One execution under test."""
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Final, Generic
 
 from pyflow.exceptions import PyflowException
 from pyflow.future import R
@@ -11,11 +10,13 @@ from pyflow.swf.events import attributes_of
 from pyflow.workflow import Workflow
 
 from . import story
+from .scheduler import Scheduler
 
-if TYPE_CHECKING:
-    from .flow import Flow
+__all__ = ["Execution", "StuckException"]
 
 __tracebackhide__ = True
+
+SIGNALED: Final = "WorkflowExecutionSignaled"
 
 
 class StuckException(PyflowException):
@@ -45,13 +46,22 @@ class Execution(ExecutionHandle, Generic[R]):
     """
 
     def __init__(
-        self, flow: "Flow", workflow: type[Workflow], workflow_id: str, run_id: str, *, may_time_out: bool = False
+        self,
+        scheduler: Scheduler,
+        workflow: type[Workflow],
+        workflow_id: str,
+        run_id: str,
+        *,
+        may_time_out: bool = False,
     ) -> None:
         returns = hints_of(workflow.run).result
-        super().__init__(flow.client, flow.domain, workflow_id, run_id, converter=flow.converter, returns=returns)
+        workers = scheduler.workers
+        super().__init__(
+            workers.client, workers.domain, workflow_id, run_id, converter=workers.converter, returns=returns
+        )
         self.workflow = workflow
         self.first_run_id = run_id
-        self._flow = flow
+        self._scheduler = scheduler
         self.may_time_out = may_time_out
 
     @property
@@ -67,11 +77,7 @@ class Execution(ExecutionHandle, Generic[R]):
     @property
     def waiting(self) -> str | None:
         """What the code of ``run`` waits for and where: ``activity1 (charge) at shop.py:30 in Order.run``; None if nowhere."""
-        lines = story.stacks(self)
-        for place, what in pairwise(lines):
-            if place.startswith("waiting at "):
-                return f"{what.strip().removeprefix('for ')} at {place.removeprefix('waiting at ')}"
-        return None
+        return story.waiting(self)
 
     def story(self) -> str:
         """Tell what was asked and what came back, when, and where it waits, a line each; children included."""
@@ -91,9 +97,9 @@ class Execution(ExecutionHandle, Generic[R]):
             StuckException: nothing can ever happen to it any more. Its own timeout does not count, unless ``start`` was given
                 it: ``flow.advance`` goes there.
         """
-        self._flow.settle()
+        self._scheduler.settle()
         while (closed := self._end()) is None:
-            if not self._flow.skip(to_ends=self.may_time_out) and self._end() is None:
+            if not self._scheduler.skip(to_ends=self.may_time_out) and self._end() is None:
                 raise self.stuck()
         try:
             return outcome_of(closed, self.converter, self.returns)  # type: ignore[no-any-return] # what the type hint says
@@ -112,13 +118,10 @@ class Execution(ExecutionHandle, Generic[R]):
             closed = super()._end()
             if self.run_id == run_id:
                 return closed
-            self._flow.settle()
+            self._scheduler.settle()
 
     def _reasons(self) -> list[str]:
         """Say what may keep it waiting."""
-        names = [attributes_of(event)["signalName"] for event in self._events() if event["eventType"] == _SIGNALED]
+        names = [attributes_of(event)["signalName"] for event in self._events() if event["eventType"] == SIGNALED]
         reasons = [f"signals that came: {', '.join(map(repr, names))}"] if names else []
-        return [*reasons, *self._flow.not_served()]
-
-
-_SIGNALED = "WorkflowExecutionSignaled"
+        return [*reasons, *self._scheduler.workers.not_served()]

@@ -6,26 +6,23 @@ they deviate from the plain course of things; the first that breaks an invariant
 """
 
 import hashlib
-import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NamedTuple
 
-from pyflow.converter import JSON
-from pyflow.exceptions import PyflowException, WorkflowCanceledException
+from pyflow.exceptions import PyflowException
 from pyflow.history.files import History, load, save
-from pyflow.run import Run
 from pyflow.swf.events import attributes_of
-from pyflow.workflow import Workflow
 
 from .elsewhere import ReplayedElsewhereException, replay_elsewhere
-from .flow import SpinningException
+from .exploration import Exploration, ScheduleFailedException
+from .invariants import Invariants
 from .schedules import (
     Chooser,
     Drawn,
@@ -39,132 +36,65 @@ from .schedules import (
     shrink,
 )
 from .stage import Ran, Scenario, Stage
+from .watch import SpinningException
+from .workers import Workers
 
-if TYPE_CHECKING:
-    from .flow import Flow
-
-__all__ = ["Exploration", "ScheduleFailedException", "SignalLostException"]
+__all__ = ["Search", "explore"]
 
 __tracebackhide__ = True
 
 ELSEWHERE_MAX: Final = 100
 """Histories that are replayed in another process, those first that deviate least."""
 
-Check = Callable[[Any, list[dict[str, Any]]], object]
 
-
-class SignalLostException(PyflowException):
+class Search(NamedTuple):
     """
-    Signals came, and the code never received them.
-
-    Args:
-        lost: how many, by name.
-    """
-
-    def __init__(self, lost: dict[str, int]) -> None:
-        self.lost = lost
-        told = ", ".join(f"{name!r} ({count})" for name, count in lost.items())
-        super().__init__(
-            f"signals came and were never received: {told}. Receive them before run returns or continues as new, or hand them "
-            f"on in its input"
-        )
-
-
-class ScheduleFailedException(PyflowException):
-    """
-    A workflow breaks an invariant in one of the orders in which things may come. ``__cause__`` is what broke.
-
-    Args:
-        title: of the workflow.
-        error: what broke.
-        points: the schedule.
-        found: how it was found, for people.
-        story: what happened.
-        path: the file with its history.
+    Which schedules are tried: one that is given, one that ``data`` draws, or many; see ``Flow.explore``.
 
     Attributes:
-        schedule: what happened at each point where something else could have, in words; ``flow.explore(schedule=...)`` runs
-            it again.
-        path: the history as a file; None if nothing was to be written.
+        max_schedules, max_depth: bounds.
+        seed: draw them at random.
+        data: Hypothesis' ``st.data()``.
+        schedule: the labels of one, or its file.
     """
 
-    def __init__(
-        self, title: str, error: BaseException, points: Sequence[Point], found: str, story: str, path: Path | None
-    ) -> None:
-        self.schedule = [point.label for point in points]
-        self.path = path
-        lines = [f"{title} fails in one order of what may come: {type(error).__name__}: {error}", f"  {found}", ""]
-        for number, point in enumerate(points, 1):
-            instead = "" if point.chosen == 0 else f"    (the plain course: {point.labels[0]})"
-            lines.append(f"  {'*' if point.chosen else ' '}{number:3} {point.label}{instead}")
-        lines += ["", story, "", f"to run it again: flow.explore(..., schedule={json.dumps(self.schedule)})"]
-        if path is not None:
-            lines.append(f"its history and schedule are in {path}; schedule={str(path)!r} does the same")
-        super().__init__("\n".join(lines))
+    max_schedules: int
+    max_depth: int
+    seed: int | None
+    data: Any
+    schedule: Sequence[str] | str | Path | None
 
 
-@dataclass
-class Exploration:
+def explore(
+    workers: Workers,
+    scenario: Scenario,
+    invariants: Invariants,
+    search: Search,
+    *,
+    folder: Path | None,
+    elsewhere: bool,
+) -> Exploration:
     """
-    What an exploration without failure looked at.
+    Explore a scenario with what workers serve; see ``Flow.explore``.
 
-    Attributes:
-        schedules: how many were run.
-        pruned: how many of them ended early, where another one had been already.
-        cut: how many of them were longer than ``max_depth`` steps.
-        complete: whether there is no other schedule.
-        seconds: how long it took, in real time.
-        not_elsewhere: why the histories were not replayed in another process; None if they were, or were not to be.
-        outcomes: what the execution came to, ``completed`` or an exception, with how many schedules came to it.
+    Raises:
+        ScheduleFailedException: an invariant does not hold in one of the schedules.
     """
-
-    schedules: int = 0
-    pruned: int = 0
-    cut: int = 0
-    complete: bool = False
-    seconds: float = 0.0
-    not_elsewhere: str | None = None
-    outcomes: dict[str, int] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        all_of = "all" if self.complete else "not all"
-        return (
-            f"{self.schedules} schedules in {self.seconds:.2f} s ({all_of} there are; {self.pruned} came to where another had "
-            f"been, {self.cut} were cut): " + ", ".join(f"{count} {kind}" for kind, count in self.outcomes.items())
-        )
-
-
-@dataclass
-class Invariants:
-    """
-    What must hold in every schedule.
-
-    Attributes:
-        check: the author's.
-        all_signals_received: no signal comes that the code never receives.
-    """
-
-    check: Check | None
-    all_signals_received: bool
-
-    def hold(self, stage: Stage, ran: Ran) -> None:
-        """
-        Look at a schedule that has come to its end.
-
-        Raises:
-            Exception: they do not hold.
-        """
-        if stage.replay:
-            stage.check()
-        if self.all_signals_received:
-            lost = _lost_signals(stage)
-            if lost:
-                raise SignalLostException(lost)
-        if self.check is not None:
-            self.check(ran.result, stage.main.history)
-        elif isinstance(ran.result, Exception) and not isinstance(ran.result, WorkflowCanceledException):
-            raise ran.result
+    began_s = time.monotonic()
+    stage = Stage(workers, scenario)
+    explorer = Explorer(stage, invariants, search.max_depth, folder, elsewhere)
+    try:
+        if search.schedule is not None:
+            return explorer.one(Script(_read(search.schedule)))
+        with _without_logs():
+            if search.data is not None:
+                return explorer.one(Drawn(search.data))
+            if search.seed is not None:
+                return explorer.at_random(search.seed, search.max_schedules)
+            return explorer.everything(search.max_schedules)
+    finally:
+        explorer.report.seconds = time.monotonic() - began_s
+        stage.close()
 
 
 @dataclass
@@ -320,51 +250,9 @@ class Explorer:
     def _failure(self, error: Exception, points: Sequence[Point], found: str) -> ScheduleFailedException:
         stage = self.stage
         path = None if self.folder is None else _keep(stage, self.folder, [point.label for point in points])
-        failure = ScheduleFailedException(stage.main.title, error, points, found, stage.story(), path)
+        failure = ScheduleFailedException(stage.main.title, error, points, found, stage.started.story(), path)
         failure.__cause__ = error
         return failure
-
-
-def explore(
-    flow: "Flow",
-    workflow: type[Workflow],
-    input: Any,
-    *,
-    check: Check | None,
-    outcomes: Mapping[Any, Sequence[Any]] | Sequence[tuple[Any, Sequence[Any]]],
-    signals: Sequence[tuple[str, Any]],
-    cancel: bool,
-    crashes: int,
-    all_signals_received: bool,
-    may_get_stuck: bool,
-    max_schedules: int,
-    max_depth: int,
-    seed: int | None,
-    data: Any,
-    schedule: Sequence[str] | str | Path | None,
-    setup: Callable[[], object] | None,
-    elsewhere: bool,
-    options: dict[str, Any],
-) -> Exploration:
-    """Explore; see ``Flow.explore``."""
-    pairs = list(outcomes.items()) if isinstance(outcomes, Mapping) else list(outcomes)
-    scenario = Scenario(workflow, input, options, list(signals), cancel, crashes, setup)
-    began_s = time.monotonic()
-    stage = Stage(flow, scenario, pairs, stuck_is_fine=may_get_stuck)
-    elsewhere = elsewhere and flow.replay and flow.converter is JSON
-    explorer = Explorer(stage, Invariants(check, all_signals_received), max_depth, flow.folder, elsewhere)
-    try:
-        if schedule is not None:
-            return explorer.one(Script(_read(schedule)))
-        with _without_logs():
-            if data is not None:
-                return explorer.one(Drawn(data))
-            if seed is not None:
-                return explorer.at_random(seed, max_schedules)
-            return explorer.everything(max_schedules)
-    finally:
-        explorer.report.seconds = time.monotonic() - began_s
-        stage.close()
 
 
 @contextmanager
@@ -378,44 +266,18 @@ def _without_logs() -> Iterator[None]:
         logging.disable(before)
 
 
-_LOST_AT_END: Final = "WorkflowExecutionSignaled"
-
-
-def _lost_signals(stage: Stage) -> dict[str, int]:
-    """Return the signals that the code of any run never received, by name."""
-    lost: dict[str, int] = {}
-    for workflow, workflow_id, run_id, events in stage.recorded():
-        if workflow is None or stage.is_stand_in(workflow):
-            continue
-        run = Run(workflow, workflow_id, run_id, logs="never", converter=stage.converter)
-        run.read_ahead(events)
-        try:
-            for event in events:
-                if event["eventType"] == "DecisionTaskStarted" and not run.returned:
-                    run.advance(events[run.last_event_id : event["eventId"]], event["eventId"])
-            for name, count in run.runtime.inbox.left().items():
-                lost[name] = lost.get(name, 0) + count
-            for event in events[run.last_event_id :] if run.returned else []:
-                if event["eventType"] == _LOST_AT_END:
-                    name = event["workflowExecutionSignaledEventAttributes"]["signalName"]
-                    lost[name] = lost.get(name, 0) + 1
-        finally:
-            run.close()
-    return lost
-
-
 def _keep(stage: Stage, folder: Path, labels: list[str]) -> Path:
     """Write the histories of a failing schedule; the first file is the execution's own."""
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256("\n".join(labels).encode()).hexdigest()[:8]
     first: Path | None = None
-    for number, (workflow, workflow_id, run_id, events) in enumerate(stage.recorded(), 1):
-        if workflow is None or (number > 1 and stage.is_stand_in(workflow)):
+    for number, (workflow, workflow_id, run_id, events) in enumerate(stage.started.recorded(), 1):
+        if workflow is None or (number > 1 and stage.workers.served.is_stand_in(workflow)):
             continue
         name = re.sub(r"[^\w.-]+", "_", f"{stage.main.workflow.NAME}-{digest}" + (f".{number}" if number > 1 else ""))
         path = folder / f"{name}.history.json"
         type_ = {"name": str(workflow.NAME), "version": workflow.VERSION}
-        save(History(events, type_, stage.domain, workflow_id, run_id, schedule=labels), path)
+        save(History(events, type_, stage.workers.domain, workflow_id, run_id, schedule=labels), path)
         first = first or path
     assert first is not None
     return first

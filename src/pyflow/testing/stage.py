@@ -1,25 +1,25 @@
-"""One schedule at a time: a flow of its own, where each point at which several things could happen next is somebody's choice."""
+"""One schedule at a time, on a service of its own, where each point at which several things could happen is somebody's choice."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.local import Pending, Position
 from pyflow.swf.client import service_faults
-from pyflow.worker.polling import poll_activity_task
 from pyflow.workflow import Workflow
 
-from . import flow as flows
 from .execution import Execution, StuckException
 from .fakes import TIMES_OUT, Outcomes
+from .scheduler import Scheduler
 from .schedules import Chooser, Point
 from .served import name_of
+from .started import Started
+from .workers import TASK_LIST, Workers
 from .world import LocalWorld
 
-if TYPE_CHECKING:
-    from .flow import Flow
+__all__ = ["Ran", "Scenario", "Stage", "raises", "returns"]
 
 WORKFLOW_ID: Final = "explored"
 VALUE_MAX: Final = 60
@@ -33,18 +33,22 @@ class Scenario(NamedTuple):
 
     Attributes:
         workflow, input, options: what is started.
+        outcomes: for activities, Lambda functions and children, what each of their calls may come to.
         signals: (name, value) of each signal that comes.
         cancel: whether somebody asks to cancel.
         crashes: how often the decider may lose what it keeps, or die with a task in hand.
+        may_get_stuck: an execution that waits for ever has come to its end.
         setup: called before each schedule.
     """
 
     workflow: type[Workflow]
     input: Any
     options: dict[str, Any]
+    outcomes: Sequence[tuple[Any, Sequence[Any]]]
     signals: Sequence[tuple[str, Any]]
     cancel: bool
     crashes: int
+    may_get_stuck: bool
     setup: Callable[[], object] | None
 
 
@@ -68,42 +72,43 @@ class _Step(NamedTuple):
     make: Callable[[], object]
 
 
-class Stage(flows.Flow):
+class Stage:
     """
-    A flow whose executions are of one scenario, again and again, each time from the beginning.
+    A scenario, run again and again, each time from the beginning.
 
     Args:
-        flow: what it serves, on a service of its own.
+        workers: what they serve is served here, on a service of its own.
         scenario: what is run.
-        outcomes: for activities, Lambda functions and children, what each of their calls may come to.
-        stuck_is_fine: an execution that waits for ever has come to its end.
+
+    Attributes:
+        workers, started: those of this stage.
     """
 
-    def __init__(
-        self, flow: "Flow", scenario: Scenario, outcomes: Iterable[tuple[Any, Sequence[Any]]], *, stuck_is_fine: bool
-    ) -> None:
-        world = LocalWorld(thread=False)
-        super().__init__(world, replay=flow.replay, spin_s=flow.spin_s, guard=flow.guard)
-        flows.opened.discard(self)  # it is told of by whoever explores
-        self.task_lists |= flow.task_lists
-        self.converter = flow.converter
-        self._served = flow._served.on(world)  # noqa: SLF001 - another flow of the same class
+    def __init__(self, workers: Workers, scenario: Scenario) -> None:
+        self._world = LocalWorld(thread=False)
+        self.workers = workers.on(self._world)
+        self.started = Started(
+            Scheduler(self.workers, lambda moves: moves[0])
+        )  # who waits for a result lets nothing happen
         self._scenario = scenario
-        self._stuck_is_fine = stuck_is_fine
-        for thing, possible in outcomes:
-            name = name_of(thing)
-            before = [fake for fake in self._served.fakes if fake.name == name]
-            chosen = Outcomes(side_effect=partial(self._outcome, name, list(possible)))
-            fake = self._served.fake(thing, chosen, kind=None, version="1.0")
-            if before:
-                fake.calls = before[-1].calls  # what the author looks at
-        self.choose = lambda moves: moves[0]  # nothing happens but what is chosen here
+        for thing, possible in scenario.outcomes:
+            self._let_choose(thing, possible)
         self._reset()
+
+    def _let_choose(self, thing: Any, possible: Sequence[Any]) -> None:
+        """Let each call of something come to one of its outcomes, as it is chosen."""
+        served = self.workers.served
+        name = name_of(thing)
+        before = [fake for fake in served.fakes if fake.name == name]
+        chosen = Outcomes(side_effect=partial(self._outcome, name, list(possible)))
+        fake = served.fake(thing, chosen, kind=None, version="1.0")
+        if before:
+            fake.calls = before[-1].calls  # what the author looks at
 
     @property
     def main(self) -> Execution:
         """The execution that is explored."""
-        return self._executions[0]
+        return self.started.executions[0]
 
     def run_schedule(self, chooser: Chooser, depth_max: int, is_known: Callable[[Hashable], bool] | None = None) -> Ran:
         """
@@ -122,16 +127,18 @@ class Stage(flows.Flow):
         self._chooser = chooser
         self._start_over()
         scenario = self._scenario
-        execution = self.start(scenario.workflow, scenario.input, workflow_id=WORKFLOW_ID, **scenario.options)
+        execution = self.started.start(
+            scenario.workflow, scenario.input, workflow_id=WORKFLOW_ID, options=scenario.options
+        )
         made = 0
         while True:
-            self._take_tasks()
-            position = self._local.service.position()
+            self.workers.take(self.workers.lists_to_work_on(self._world.pending()))  # only how they end is explored
+            position = self._world.service.position()
             if WORKFLOW_ID not in position.open:
                 break
-            steps = self._steps(self.world.pending(), position, execution)
+            steps = self._steps(self._world.pending(), position, execution)
             if not steps:
-                if self._stuck_is_fine:
+                if scenario.may_get_stuck:
                     break
                 raise execution.stuck()
             if made >= depth_max:
@@ -145,13 +152,11 @@ class Stage(flows.Flow):
         return Ran(self.points, "closed", self._result(execution))
 
     def _start_over(self) -> None:
-        if self._decider is not None:
-            self._decider.forget()
-        self._local.service.forget_executions()
-        self._served.start_over()
-        self._executions.clear()
-        self._checked.clear()
-        self._in_hand.clear()
+        self.workers.forget()
+        self.workers.served.start_over()
+        self.workers.in_hand.clear()
+        self._world.service.forget_executions()
+        self.started.start_over()
         self._reset()
         if self._scenario.setup is not None:
             self._scenario.setup()
@@ -203,26 +208,20 @@ class Stage(flows.Flow):
         """
         return (
             position.state,
-            tuple(sorted(task["taskToken"] for task in self._in_hand)),
+            tuple(sorted(task["taskToken"] for task in self.workers.in_hand)),
             tuple(position.lambdas),
             tuple((name, repr(value)) for name, value in self.signals),
             self._cancels,
             self._crashes,
-            tuple((fake.name, *(f"{call.id}{call}" for call in fake.calls)) for fake in self._served.fakes),
+            tuple((fake.name, *(f"{call.id}{call}" for call in fake.calls)) for fake in self.workers.served.fakes),
         )
-
-    def _take_tasks(self) -> None:
-        """Let workers take all activity tasks that are there: only how they end is explored."""
-        for task_list in self._lists_to_serve(self.world.pending()):
-            task = poll_activity_task(self.client, self.domain, task_list, "flow")
-            if task is not None:
-                self._in_hand.append(task)
 
     def _steps(self, pending: Pending, position: Position, execution: Execution) -> list[_Step]:
         """Return what can happen next; first what does if nothing special happens."""
-        lists = [task_list for task_list in pending.decisions if task_list in self.task_lists]
+        workers = self.workers
+        lists = workers.lists_to_decide(pending)
         steps = [_Step(_of_list("decide", task_list), partial(self._decide, task_list)) for task_list in lists]
-        steps += [_Step(f"{_named(task)} is worked on", partial(self._perform, task)) for task in self._in_hand]
+        steps += [_Step(f"{_named(task)} is worked on", partial(workers.perform, task)) for task in workers.in_hand]
         for number, name in enumerate(position.lambdas):
             if name not in position.lambdas[:number]:
                 steps.append(_Step(f"{name} is run", partial(self._run_lambda_number, number)))
@@ -230,8 +229,8 @@ class Stage(flows.Flow):
         if self._time_may_pass(pending, position):
             assert pending.due_ms is not None
             brought = ", ".join(_brought(deadline) for deadline in position.due)
-            steps.append(_Step(f"time passes: {brought}", partial(self.world.pass_until, pending.due_ms)))
-        for task in self._in_hand:
+            steps.append(_Step(f"time passes: {brought}", partial(self._world.pass_until, pending.due_ms)))
+        for task in workers.in_hand:
             if (task["workflowExecution"]["runId"], task["activityId"]) in position.canceling:
                 steps.append(_Step(f"{_named(task)} ends as canceled", partial(self._end_canceled, task)))
         if self._crashes and self._decided_once:
@@ -254,9 +253,9 @@ class Stage(flows.Flow):
 
     def _time_may_pass(self, pending: Pending, position: Position) -> bool:
         """Tell whether it may: what somebody is at work on does not time out."""
-        if not position.due or (pending.only_ends and not self._executions[0].may_time_out):
+        if not position.due or (pending.only_ends and not self.main.may_time_out):
             return False
-        in_hand = {(task["workflowExecution"]["runId"], task["activityId"]) for task in self._in_hand}
+        in_hand = {(task["workflowExecution"]["runId"], task["activityId"]) for task in self.workers.in_hand}
         return not any(
             (deadline.kind == "activity" and (deadline.run_id, deadline.id) in in_hand)
             or (deadline.kind == "lambda" and not deadline.taken)
@@ -267,10 +266,10 @@ class Stage(flows.Flow):
 
     def _decide(self, task_list: str) -> None:
         self._decided_once = True
-        super()._decide(task_list)
+        self.workers.decide(task_list)
 
     def _run_lambda_number(self, number: int) -> None:
-        self._local.service.run_lambda(number)
+        self._world.service.run_lambda(number)
 
     def _signal(self, execution: Execution, number: int) -> None:
         name, value = self.signals.pop(number)
@@ -281,23 +280,26 @@ class Stage(flows.Flow):
         execution.cancel()
 
     def _end_canceled(self, task: dict[str, Any]) -> None:
-        self._in_hand.remove(task)
+        self.workers.in_hand.remove(task)
         with suppress(ServiceFault), service_faults("RespondActivityTaskCanceled"):
-            self.client.respond_activity_task_canceled(taskToken=task["taskToken"])
+            self.workers.client.respond_activity_task_canceled(taskToken=task["taskToken"])
 
     def _lose(self, task_list: str) -> None:
         """Let the decider begin with an empty memory: everything is replayed."""
         self._crashes -= 1
-        assert self._decider is not None
-        self._decider.forget()
+        self.workers.forget()
         self._decide(task_list)
 
     def _die(self, task_list: str) -> None:
         """Let the decider die with a task in hand, which times out in its time."""
         self._crashes -= 1
-        assert self._decider is not None
-        self._decider.forget()
-        self._poll_decision_task(task_list)
+        self.workers.forget()
+        self.workers.poll_decision_task(task_list)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.workers.forget()
+        self._world.close()
 
 
 class Returns(NamedTuple):
@@ -342,7 +344,7 @@ def _named(task: dict[str, Any]) -> str:
 
 
 def _of_list(what: str, task_list: str) -> str:
-    return what if task_list == flows.TASK_LIST else f"{what} in {task_list}"
+    return what if task_list == TASK_LIST else f"{what} in {task_list}"
 
 
 def _brought(deadline: Any) -> str:

@@ -1,12 +1,13 @@
 """What happened in executions under test, for a person whose test has failed."""
 
+from itertools import pairwise
 from typing import Any, Final
 
 from pyflow.handles import ExecutionHandle
 from pyflow.history.trace import Trace, columns
 from pyflow.swf.events import attributes_of
 
-__all__ = ["hints", "stacks", "tell"]
+__all__ = ["hints", "stacks", "tell", "waiting"]
 
 LINES_MAX: Final = 60
 
@@ -46,6 +47,14 @@ def stacks(execution: ExecutionHandle) -> list[str]:
     """Return where each fiber of an execution waits, for what, and how it came there, as its last response said."""
     context = execution.describe().get("latestExecutionContext", "")
     return [line for line in context.splitlines() if not line.startswith(("pyflow rules ", "status "))]
+
+
+def waiting(execution: ExecutionHandle) -> str | None:
+    """Return what the code of ``run`` waits for and where, ``activity1 (charge) at shop.py:30 in Order.run``; None if nowhere."""
+    for place, what in pairwise(stacks(execution)):
+        if place.startswith("waiting at "):
+            return f"{what.strip().removeprefix('for ')} at {place.removeprefix('waiting at ')}"
+    return None
 
 
 def hints(events: list[dict[str, Any]]) -> list[str]:

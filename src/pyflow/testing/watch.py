@@ -14,15 +14,33 @@ from contextlib import contextmanager
 from typing import Final
 
 from pyflow._fiber import PACKAGE
+from pyflow.exceptions import PyflowException
 from pyflow.replay.invocations import format_place
 
-__all__ = ["SPIN_S", "Spinning", "watched"]
+__all__ = ["SPIN_S", "SpinningException", "limited"]
 
 SPIN_S: Final = 5.0
 """Seconds of processor time that the code of one decision may take."""
 
 LOOK_S: Final = 0.25
 DEBUGGERS: Final = frozenset({"pdb", "bdb", "pydevd", "_pydevd_bundle", "debugpy", "IPython"})
+
+
+STACK_MAX: Final = 10
+
+
+class SpinningException(PyflowException):
+    """
+    Workflow code neither waits nor ends.
+
+    Args:
+        message: what spins.
+        where: ``file:line in function``, when it was interrupted.
+    """
+
+    def __init__(self, message: str, where: str | None) -> None:
+        self.where = where
+        super().__init__(message)
 
 
 class Spinning(KeyboardInterrupt):
@@ -73,7 +91,31 @@ def _look_around() -> None:
 
 
 @contextmanager
-def watched(limit_s: float) -> Iterator[_Step]:
+def limited(limit_s: float, what: str) -> Iterator[None]:
+    """
+    Limit the processor time of the block.
+
+    Args:
+        limit_s: seconds.
+        what: whose code it is, for people.
+
+    Raises:
+        SpinningException: it took more.
+    """
+    try:
+        with _watched(limit_s) as step:
+            yield
+    except Spinning:
+        raise SpinningException(
+            f"{what} neither waits nor ends: its code ran for {limit_s:g} s of processor time in one decision, and was "
+            f"interrupted. A loop in workflow code must wait for something (self.swf.sleep, a result, a signal) or end; long "
+            f"work belongs into an activity.\n  it spins at " + "\n    called at ".join(step.stack[:STACK_MAX]),
+            step.stack[0],
+        ) from None
+
+
+@contextmanager
+def _watched(limit_s: float) -> Iterator[_Step]:
     """
     Watch the block: code in it that takes more than so many seconds of processor time is interrupted.
 
