@@ -284,3 +284,14 @@ class TestPoller:
 
         assert seen == [True]
         assert not poller.polling
+
+    def test_a_poll_that_another_has_made_sets_its_pace_as_well(self):
+        stop = Waits()
+        poller = Poller(script({"a": 2}), stop)
+        poller.begin()
+        assert poller.polling
+
+        assert poller.end(script(fault("Throttling"))) is None
+        assert not poller.polling
+        assert poller.next() == {"a": 2}
+        assert len(stop.waits) == 1, "it backed off"

@@ -104,3 +104,15 @@ def test_a_worker_that_stops_gives_it_up_sooner(naps):
         respond(Call(*[fault("InternalFailure", 500)] * 1000), OPERATION, stop, taskToken="t")
 
     assert sum(naps) < 20
+
+
+def test_a_try_that_was_made_elsewhere_counts_as_the_first(naps):
+    call = Call(fault("UnknownResourceFault"))
+
+    respond(call, OPERATION, Event(), tried=fault("ReadTimeoutError", 0), taskToken="t")
+
+    assert (len(call.sent), naps) == (1, [1.0]), "taken for applied, since the outcome of that try was unknown"
+
+    with pytest.raises(ServiceFault, match="UnknownResourceFault"):
+        respond(call, OPERATION, Event(), tried=fault("UnknownResourceFault"), taskToken="t")
+    assert len(call.sent) == 1

@@ -60,10 +60,20 @@ def poll_decision_task(
     Source:
         SWF API Reference, PollForDecisionTask: further pages come from the same action with ``nextPageToken``.
     """
+    request = decision_poll(domain, task_list, identity, newest_only=newest_only)
+    return gather(client, request, _call(client.poll_for_decision_task, "PollForDecisionTask", request), stop)
+
+
+def decision_poll(domain: str, task_list: str, identity: str, *, newest_only: bool) -> dict[str, Any]:
+    """Return the request of ``poll_decision_task``."""
     request: dict[str, Any] = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
     if newest_only:
         request["startAtPreviousStartedEvent"] = True
-    task = _call(client.poll_for_decision_task, "PollForDecisionTask", request)
+    return request
+
+
+def gather(client: Client, request: dict[str, Any], task: Task, stop: Event | None = None) -> Task | None:
+    """Return what ``poll_decision_task`` does, where the first page is there already."""
     if not task.get("taskToken"):
         return None
     token = task.pop("nextPageToken", None)
@@ -156,6 +166,7 @@ class Poller:
         self._gave = False
         self._failures = 0
         self._wait_s = 0.0
+        self._began_s = 0.0
         self.polling = False
         """Whether a poll is under way; read by whoever wants to end the process."""
 
@@ -174,11 +185,30 @@ class Poller:
             self._stop.wait(self._wait_s)
         if self.over:
             return None
+        self.begin()
+        return self.end(self._poll)
+
+    def begin(self) -> None:
+        """Note that a poll begins. Whoever makes another than ``next`` does calls this, and ``end`` when its reply is there."""
         self._gave = False
-        started_s = time.monotonic()
+        self._began_s = time.monotonic()
         self.polling = True
+
+    def end(self, poll: Callable[[], Task | None]) -> Task | None:
+        """
+        Take the outcome of the poll that was begun.
+
+        Args:
+            poll: gives or raises it.
+
+        Returns:
+            As ``next``.
+
+        Raises:
+            ServiceFault: as ``next``.
+        """
         try:
-            task = self._poll()
+            task = poll()
         except ServiceFault as fault:
             self._failed(fault)
             return None
@@ -186,7 +216,7 @@ class Poller:
             self.polling = False
         self._failures = 0
         self._gave = task is not None
-        self._wait_s = 0.0 if task else max(0.0, EMPTY_POLL_S - (time.monotonic() - started_s))
+        self._wait_s = 0.0 if task else max(0.0, EMPTY_POLL_S - (time.monotonic() - self._began_s))
         return task
 
     @property

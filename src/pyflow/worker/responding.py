@@ -24,7 +24,9 @@ STOPPING_RETRY_S: Final = 5.0
 BACKOFF_MAX_S: Final = 10.0
 
 
-def respond(call: Callable[..., Any], operation: str, stop: Event, **response: Any) -> None:
+def respond(
+    call: Callable[..., Any], operation: str, stop: Event, *, tried: ServiceFault | None = None, **response: Any
+) -> None:
     """
     Send a response, and repeat it while its outcome is unknown or the service pushes back.
 
@@ -35,6 +37,7 @@ def respond(call: Callable[..., Any], operation: str, stop: Event, **response: A
         call: the client's method.
         operation: SWF's name for it, ``RespondActivityTaskCompleted``.
         stop: whether the worker is asked to stop; there is less patience then.
+        tried: what came of a first try that was made elsewhere; None: there was none.
         response: what to send, ``taskToken`` among it; the same at every try.
 
     Raises:
@@ -45,6 +48,9 @@ def respond(call: Callable[..., Any], operation: str, stop: Event, **response: A
     after_unknown = False
     while True:
         try:
+            if tried is not None:
+                first, tried = tried, None
+                raise first
             with service_faults(operation):
                 call(**response)
         except ServiceFault as fault:

@@ -85,6 +85,6 @@ class Answers:
         logger.warning("activity %s fails: %s: %s", who, reason, details if report is None else report.traceback)
         self._respond("Failed", token, reason=sendable(reason, REASON_MAX), details=sendable(details, DATA_MAX))
 
-    def _respond(self, how: str, token: str, **response: str) -> None:
+    def _respond(self, how: str, token: str, **response: Any) -> None:
         call = getattr(self._client, f"respond_activity_task_{how.lower()}")
         respond(call, f"RespondActivityTask{how}", self._stop, taskToken=token, **response)
