@@ -20,7 +20,7 @@ from .logs import Logs
 from .replay.drift import Drift
 from .replay.invocations import Invocation, format_place
 from .replay.rules import execution_context
-from .replay.tables import Kind, State
+from .replay.tables import Kind
 from .retrying import try_again
 from .runtime import Runtime
 from .signals import call_handler, decode, handlers_of
@@ -29,9 +29,6 @@ from .swf.model import DECISION_ATTRIBUTES
 from .workflow import Workflow, WorkflowInvocationHelper
 
 logger = logging.getLogger("pyflow")
-
-# A global costs a tenth of what a member costs that is looked up on its enum: only where every invocation passes.
-_SUCCEEDED = State.SUCCEEDED
 
 HISTORY_WARNING: Final = 10_000
 """Events after which SWF's own advice is to keep histories shorter."""
@@ -108,6 +105,11 @@ class Run:
     def fibers(self) -> int:
         """How many fibers of its code wait or run."""
         return len(self._strands)
+
+    @property
+    def characters(self) -> int:
+        """How long the texts are that its code was given and gave, all together: inputs, results, failures, recorded values."""
+        return self.runtime.characters
 
     @property
     def drifts(self) -> list[Drift]:
@@ -229,9 +231,13 @@ class Run:
         runtime.batch = replayer.batch
         for invocation in settled:
             future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
-            if future is None or (invocation.outcome is not _SUCCEEDED and try_again(runtime, future, invocation)):
+            failure = invocation.failure
+            text = invocation.result if failure is None else failure.details
+            if text is not None:
+                runtime.characters += len(text)
+            if future is None or (failure is not None and try_again(runtime, future, invocation)):
                 continue
-            future._settle(invocation.outcome, invocation.result, invocation.failure, invocation.settled_at)  # noqa: SLF001 - a run settles
+            future._settle(invocation.outcome, invocation.result, failure, invocation.settled_at)  # noqa: SLF001 - a run settles
         if replayer.in_tail:
             return False
         if runtime.returned:
@@ -254,6 +260,7 @@ class Run:
 
     def _deliver_signals(self) -> None:
         for event_id, name, text in self._replayer.signals:
+            self.runtime.characters += len(text or "")
             handler = self._handlers.get(name)
             if handler is None:
                 self.runtime.inbox.put(name, text, event_id, self._strands.wake)
@@ -288,10 +295,12 @@ class Run:
     def _execute(self) -> None:
         """The body of the main fiber: the author's code, and the decision that closes the execution."""
         workflow_type = (self.workflow_class.NAME, self.workflow_class.VERSION)
+        text = self._replayer.started.get("input")
+        self.runtime.characters += len(text or "")
         decision = closing_decision(
             self._run_code,
             workflow_type,
-            self._replayer.started.get("input"),
+            text,
             self._converter,
             self.workflow_class.run,
             is_replaying=lambda: self.runtime.is_replaying,

@@ -58,6 +58,7 @@ class Runtime:
         replayer, strands: what history holds against what code asked for; the fibers.
         batch: the number of the batch applied last.
         settled_count: how many futures have settled so far.
+        characters: how long the texts are that code was given and gave, all together.
         is_unlike_2_0_0: code has seen something that 2.0.0 would have shown it otherwise.
         fault: why this decision task cannot be answered; None: it can, as far as is known.
         guard: watches the code; None: nobody does.
@@ -83,6 +84,7 @@ class Runtime:
         self.run_id = run_id
         self.batch = 0
         self.settled_count = 0
+        self.characters = 0
         self.is_unlike_2_0_0 = False
         self.fault: BaseException | None = None
         self.is_free = False
@@ -235,6 +237,8 @@ class Runtime:
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future; see ``Invocation`` for what it is made of."""
         where = caller(sys._getframe(2))  # noqa: SLF001 - CPython's own name for it
+        if input is not None:
+            self.characters += len(input)
         invocation = Invocation(kind, id, name, where, input, options)
         invocation.future = future = future_class(self, invocation)
         self.replayer.ask(invocation)

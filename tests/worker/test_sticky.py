@@ -5,8 +5,7 @@ import pytest
 import pyflow
 from histories import RUN_ID, history
 from pyflow.run import Run
-from pyflow.worker import sticky
-from pyflow.worker.sticky import CHARACTER_BYTES, RUN_BYTES, RunCache, carried, continues
+from pyflow.worker.sticky import CHARACTER_BYTES, FIBER_BYTES, RUN_BYTES, RunCache, continues
 
 FIRST = """
     1 WorkflowExecutionStarted input=5
@@ -115,7 +114,7 @@ def test_events_that_are_not_dense_are_no_continuation(run):
 class TestCache:
     def kept(self, cache: RunCache, *run_ids: str) -> list[str]:
         for run_id in run_ids:
-            cache.keep(standing(run_id), history(FIRST))
+            cache.keep(standing(run_id))
         return [run.run_id for run in cache]
 
     def test_the_least_recently_used_is_let_go_of(self):
@@ -123,7 +122,7 @@ class TestCache:
         assert self.kept(cache, "a", "b", "c") == ["b", "c"]
         taken = cache.take("b", history(ANSWERED))
         taken.advance(history(ANSWERED), 7)
-        assert cache.keep(taken, history(ANSWERED))
+        assert cache.keep(taken)
         assert self.kept(cache, "d") == ["b", "d"]
         cache.close()
         assert (len(cache), cache.bytes) == (0, 0)
@@ -136,7 +135,7 @@ class TestCache:
 
     def test_one_that_is_too_large_alone_is_not_kept(self):
         cache = RunCache(10, RUN_BYTES - 1)
-        assert not cache.keep(standing(), history(FIRST))
+        assert not cache.keep(standing())
         assert (len(cache), cache.bytes) == (0, 0)
 
     def test_none_are_kept_where_none_may_be(self):
@@ -144,36 +143,77 @@ class TestCache:
 
     def test_a_run_grows_by_what_its_parts_of_history_bring(self):
         cache = RunCache(10)
-        cache.keep(standing(), history(FIRST))
+        cache.keep(standing())
         before = cache.bytes
         part = history(ANSWERED.replace("signalName=go", "signalName=go input=" + "x" * 1_000))[3:]
         run = cache.take(RUN_ID, part)
         assert cache.bytes == 0
         run.advance(part, 7)
-        cache.keep(run, part)
+        cache.keep(run)
         assert cache.bytes == before + CHARACTER_BYTES * 1_000
         cache.close()
 
     def test_what_a_run_has_applied_before_is_not_looked_at_again(self):
         cache = RunCache(10)
-        cache.keep(standing(), history(FIRST))
+        cache.keep(standing())
         before = cache.bytes
         whole = [history(FIRST)[0], None, None, *history(ANSWERED)[3:]]
         run = cache.take(RUN_ID, whole)
         run.advance(whole, 7)
-        assert cache.keep(run, whole)
+        assert cache.keep(run)
         assert cache.bytes == before
         cache.close()
 
     def test_a_run_out_of_step_is_let_go_of(self):
         cache = RunCache(10)
-        cache.keep(standing(), history(FIRST))
+        cache.keep(standing())
         assert cache.take(RUN_ID, history(TIMED_OUT)) is None
         assert (len(cache), cache.bytes) == (0, 0)
 
+    def test_a_fiber_more_takes_more(self):
+        class Spawns(Waits):
+            def run(self, _):
+                self.swf.spawn(self.swf.receive, "never")
+                self.swf.receive("never")
 
-def test_of_a_long_history_a_sample_stands_for_the_rest(monkeypatch):
-    monkeypatch.setattr(sticky, "SAMPLE_MAX", 2)
-    events = history(ANSWERED.replace("signalName=go", "signalName=go input=abcd"))
-    assert carried(events[4:5]) == 4
-    assert carried(events) == 4 * (len("5") + 4)  # of seven events the first and the fifth are looked at
+        cache = RunCache(10)
+        run = Run(Spawns, "order-1", RUN_ID)
+        run.advance(history(FIRST), 3)
+        cache.keep(run)
+        assert cache.bytes == RUN_BYTES + CHARACTER_BYTES + FIBER_BYTES
+        cache.close()
+
+
+GIVEN_AND_GAVE = """
+    1 WorkflowExecutionStarted input=5
+    2 DecisionTaskScheduled
+    3 DecisionTaskStarted scheduledEventId=2
+    4 DecisionTaskCompleted scheduledEventId=2 startedEventId=3 executionContext=pyflow rules 1
+    5 ActivityTaskScheduled activityId=activity1 activityType=work/1 input=1234 decisionTaskCompletedEventId=4
+    6 ActivityTaskScheduled activityId=activity2 activityType=work/1 decisionTaskCompletedEventId=4
+    7 MarkerRecorded markerName=invoke_once1 details={"succeeded":true,"result":7} decisionTaskCompletedEventId=4
+    8 ActivityTaskStarted scheduledEventId=5
+    9 ActivityTaskCompleted scheduledEventId=5 startedEventId=8 result=123456
+    10 ActivityTaskStarted scheduledEventId=6
+    11 ActivityTaskFailed scheduledEventId=6 startedEventId=10 reason=broken details=12345678
+    12 DecisionTaskScheduled
+    13 DecisionTaskStarted scheduledEventId=12
+"""
+
+
+def test_what_code_was_given_and_gave_is_counted_however_it_was_replayed():
+    class Works(Waits):
+        work = pyflow.ActivityDescriptor("work", "1")
+
+        def run(self, _):
+            asked = [self.work(1234), self.work()]
+            self.swf.invoke_once(lambda: 7)
+            self.swf.wait_for_all(asked)
+            self.swf.receive("never")
+
+    for starts in ([3, 13], [13]):
+        run = Run(Works, "order-1", RUN_ID)
+        for started in starts:
+            run.advance(history(GIVEN_AND_GAVE), started)
+        assert run.characters == len("5") + len("1234") + len("123456") + len("12345678") + 29
+        run.close()

@@ -115,7 +115,7 @@ class TaskDecider:
             self._close(run)
             raise
         decided = DecidedTask(task["taskToken"], decisions, run.execution_context())
-        return Decided(decided, from_memory, self._runs.keep(run, task["events"]))
+        return Decided(decided, from_memory, self._runs.keep(run))
 
     def forget(self, run_id: str) -> None:
         """Let go of a kept run: what it has decided did not become part of its history."""

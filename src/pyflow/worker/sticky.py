@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from pyflow.replay.rules import names_rules
 from pyflow.run import Run
-from pyflow.swf.model import EVENT_ATTRIBUTES
 
 RUN_BYTES: Final = 25_000
 """What a run with one fiber takes before its author's data, as `make bench` measures it."""
@@ -20,10 +19,6 @@ FIBER_BYTES: Final = 8_000
 """What a further fiber takes."""
 CHARACTER_BYTES: Final = 4
 """What one character of an input, result or details takes once code has decoded it: text grows as it becomes objects."""
-SAMPLE_MAX: Final = 500
-"""How many events of a history are looked at; of a longer one, evenly spread ones stand for the rest."""
-
-_CARRIES: Final = ("result", "input", "details")
 
 
 class RunCache:
@@ -31,8 +26,8 @@ class RunCache:
     The live runs of one thread, least recently used out.
 
     How large a run is cannot be known without walking everything its code holds. It is estimated: what any run takes, what its
-    fibers take, and the texts of the events that were applied, which is what its code was given. Code that keeps less of it is
-    counted too high, code that makes more of it too low.
+    fibers take, and the texts that its code was given and gave. Code that keeps less of it is counted too high, code that makes
+    more of it too low.
 
     Args:
         runs_max: how many to keep; 0 keeps none.
@@ -47,7 +42,6 @@ class RunCache:
         self._runs_max = runs_max
         self._bytes_max = bytes_max
         self._runs: OrderedDict[str, tuple[Run, int]] = OrderedDict()
-        self._taken: tuple[Run | None, int, int] = (None, 0, 0)  # with its size, and the last event that made it
         self.bytes = 0
         self.close_run: Callable[[Run], None] = Run.close
 
@@ -65,23 +59,19 @@ class RunCache:
             run_id: the task's run.
             events: the task's history; ids are dense.
         """
-        if run_id not in self._runs:
+        kept = self._runs.pop(run_id, None)
+        if kept is None:
             return None
-        run, size = self._runs.pop(run_id)
+        run, size = kept
         self.bytes -= size
-        if not continues(run, events):
-            self.close_run(run)
-            return None
-        self._taken = (run, size, run.last_event_id)
-        return run
+        if continues(run, events):
+            return run
+        self.close_run(run)
+        return None
 
-    def keep(self, run: Run, events: Sequence[dict[str, Any]]) -> bool:
+    def keep(self, run: Run) -> bool:
         """
         Keep a run that waits; one that has returned, or is too many, is closed.
-
-        Args:
-            run: it has just applied the events.
-            events: the task's.
 
         Returns:
             Whether it is kept.
@@ -89,15 +79,8 @@ class RunCache:
         if run.returned or not self._runs_max:
             self.close_run(run)
             return False
-        taken, size, known_id = self._taken
-        if run is not taken:
-            size, known_id = RUN_BYTES, 0
-        self._taken = (None, 0, 0)
-        offset = 1 - events[0]["eventId"] if events else 0
-        size += CHARACTER_BYTES * carried(events[max(0, known_id + offset) : run.last_event_id + offset])
-        if run.fibers > 1:
-            size = max(size, RUN_BYTES + FIBER_BYTES * run.fibers)
-        self._runs[run.run_id] = (run, size)
+        size = RUN_BYTES + CHARACTER_BYTES * run.characters + FIBER_BYTES * (run.fibers - 1)
+        self._runs[run.run_id] = run, size
         self.bytes += size
         while len(self._runs) > self._runs_max or (self._bytes_max is not None and self.bytes > self._bytes_max):
             oldest = next(iter(self._runs))
@@ -119,18 +102,6 @@ class RunCache:
             self.forget(next(reversed(self._runs)))
 
 
-def carried(events: Sequence[dict[str, Any]]) -> int:
-    """Return how many characters of inputs, results and details events hold; of many events, a sample stands for all."""
-    stride = len(events) // SAMPLE_MAX + 1
-    characters = 0
-    for event in events[::stride]:
-        attributes = event.get(EVENT_ATTRIBUTES.get(event["eventType"], ""))
-        if attributes:
-            for member in _CARRIES:
-                characters += len(attributes.get(member) or "")
-    return characters * stride
-
-
 def continues(run: Run, events: Sequence[dict[str, Any]]) -> bool:
     """
     Tell whether a live run may go on with these events: the fence.
@@ -141,8 +112,9 @@ def continues(run: Run, events: Sequence[dict[str, Any]]) -> bool:
     """
     if not events:
         return False
-    position = run.last_event_id + 1 - int(events[0]["eventId"])
-    if not 0 <= position < len(events) or events[position]["eventId"] != run.last_event_id + 1:
+    expected = run.last_event_id + 1
+    position = expected - events[0]["eventId"]
+    if not 0 <= position < len(events) or events[position]["eventId"] != expected:
         return False
     for index in range(position, len(events)):
         event = events[index]
