@@ -5,7 +5,7 @@ import math
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyflow import SerializationException
@@ -36,6 +36,85 @@ def test_white_space_around_a_text_does_not_matter(value, space):
 @pytest.mark.parametrize("text", ["", " ", "{", "1 2", "nul", "[1,]", "'x'", "\ufeff1"])
 def test_what_is_not_json_is_refused(text):
     with pytest.raises(ValueError, match=r".+"):
+        JSON.decode(text)
+
+
+WHITE = st.text(" \t\n\r", max_size=2)
+DIGITS = st.text("0123456789", min_size=1, max_size=25) | st.integers(0, 10**400).map(str)
+NUMBERS = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "-", "+"]),
+    DIGITS,
+    st.just("") | DIGITS.map(".{}".format),
+    st.just("")
+    | st.builds("{}{}{}".format, st.sampled_from("eE"), st.sampled_from(["", "-", "+"]), st.integers(0, 400)),
+)
+CHARACTERS = st.one_of(
+    st.characters(),
+    st.sampled_from(
+        ['\\"', "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t", "\\x", "\x00", "\x1f", "\x7f", "\ud800", "\udfff"]
+    ),
+    st.integers(0, 0xFFFF).map("\\u{:04x}".format),
+    st.integers(0xD7FF, 0xE000).map("\\u{:04X}".format),
+    st.integers(0x10000, 0x10FFFF).map(lambda code: json.dumps(chr(code))[1:-1]),
+)
+STRINGS = st.lists(CHARACTERS, max_size=6).map(lambda parts: f'"{"".join(parts)}"')
+KEYS = st.sampled_from(['""', '"a"', '"\\u0061"']) | STRINGS
+
+
+def spaced(pattern, *parts):
+    return st.builds(pattern.format, *(st.builds("{}{}{}".format, WHITE, part, WHITE) for part in parts))
+
+
+JSON_TEXTS = st.recursive(
+    NUMBERS
+    | STRINGS
+    | st.floats().map(json.dumps)
+    | st.sampled_from(["true", "false", "null", "NaN", "Infinity", "-Infinity", "nul", "", "[", "{}", "[]", "[1,]"]),
+    lambda inner: st.one_of(
+        st.lists(spaced("{}", inner), max_size=4).map(lambda items: f"[{','.join(items)}]"),
+        st.lists(spaced("{}:{}", KEYS, inner), max_size=4).map(lambda items: f"{{{','.join(items)}}}"),
+    ),
+    max_leaves=12,
+)
+
+
+def anatomy(value):
+    """Take a value apart, so that two are equal only if all in them is of the same types too, in the same order."""
+    if isinstance(value, dict):
+        return dict, [(type(key), key, anatomy(inner)) for key, inner in value.items()]
+    if isinstance(value, list):
+        return list, [anatomy(inner) for inner in value]
+    return type(value), repr(value)
+
+
+@example("-0", "")
+@example("-0.0", "")
+@example("1e400", "")
+@example("18446744073709551616", "")
+@example('"\\ud83d\\ude00\\ud83d"', "")
+@example('{"a": 1, "b": 2, "\\u0061": 3}', "")
+@given(JSON_TEXTS, st.sampled_from(["", " ", "\n", "x", "\x00", "\ufeff", "\x0b"]))
+def test_text_is_read_as_json_loads_reads_it(text, more):
+    for whole in (text, text + more, more + text):
+        try:
+            expected = json.loads(whole)
+        except ValueError:
+            with pytest.raises(ValueError, match=r".+"):
+                JSON.decode(whole)
+        else:
+            assert anatomy(JSON.decode(whole)) == anatomy(expected)
+
+
+@pytest.mark.parametrize("depth", [150, 5_000, 200_000])
+def test_deep_text_is_read_or_refused(depth):
+    text = "[" * depth + "]" * depth
+    try:
+        json.loads(text)
+    except RecursionError:
+        with pytest.raises(SerializationException, match="nested too deeply"):
+            JSON.decode(text)
+    else:
         JSON.decode(text)
 
 
