@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -139,8 +140,8 @@ def test_a_run_that_cannot_be_decided_ends_1_and_says_why(shop):
     done = pyflow("run", "shop.py:Refused", cwd=shop)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert "pyflow: the workflow cannot be decided: " in done.stderr
-    assert "ValidationException" in done.stderr
+    (told,) = re.findall("^pyflow: the workflow cannot be decided: (.*)", done.stderr, re.MULTILINE)
+    assert "ValidationException" in told
 
 
 @pytest.mark.parametrize("text", ["Hello", "", "{'a': 1}"])
@@ -191,3 +192,60 @@ def test_the_current_folder_is_not_on_the_path(shop):
     (shop / "deep" / "flow.py").write_text("import shop")
 
     assert "No module named 'shop'" in pyflow("run", "deep/flow.py:Shop", cwd=shop).stderr
+
+
+SECRET = """
+import datetime, pyflow, time
+encrypted = pyflow.DataConverter(codecs=[pyflow.EncryptionCodec({"k": b"k" * 32})])
+
+@pyflow.activity(start_to_close=60)
+def double(text):
+    return text * 2
+
+class Doubles(pyflow.Workflow):
+    NAME = 'Doubles'
+    def run(self, text):
+        return double(text)
+
+class Clock(pyflow.Workflow):
+    NAME = 'Clock'
+    def run(self, _):
+        time.sleep(0)
+        return 'told'
+"""
+
+
+def test_what_its_converter_seals_is_shown_open(tmp_path):
+    (tmp_path / "secret.py").write_text(SECRET)
+    done = pyflow("run", "secret.py:Doubles", "--input", '"a"', "--converter", "secret.py:encrypted", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, '"aa"\n')
+    assert "pyflow.payload" not in done.stderr
+    assert '"aa"' in done.stderr
+
+
+def test_its_converter_is_what_starter_worker_and_decider_have(tmp_path):
+    (tmp_path / "values.py").write_text(
+        "import pyflow\nclass Shouts(pyflow.DataConverter):\n    def to_plain(self, value): return 'THING'\nshouts = Shouts()"
+    )
+    (tmp_path / "secret.py").write_text(SECRET.replace("text * 2", "object()"))
+    options = ("--input", '"a"', "--converter", "values.py:shouts")
+
+    assert pyflow("run", "secret.py:Doubles", *options, cwd=tmp_path).stdout == '"THING"\n'
+
+
+def test_a_converter_that_is_none_ends_2(shop):
+    done = pyflow("run", "shop.py:Shop", "--converter", "shop.py:Shop", cwd=shop)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is no pyflow.DataConverter" in done.stderr
+
+
+def test_its_guard_is_a_line_of_the_log_an_exception_or_nothing(tmp_path):
+    (tmp_path / "secret.py").write_text(SECRET)
+    done = {mode: pyflow("run", "secret.py:Clock", "--guard", mode, cwd=tmp_path) for mode in ("off", "warn", "strict")}
+
+    assert [done[mode].returncode for mode in done] == [0, 0, 1]
+    said = re.compile(r"secret.py:\d+ in Clock.run: time.sleep\(\) does not belong in a workflow; ")
+    assert [len(said.findall(done[mode].stderr)) for mode in ("off", "warn")] == [0, 1]
+    assert said.search(done["strict"].stderr)

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pyflow import DataConverter, EncryptionCodec
 from pyflow.cli.output import render
 from pyflow.history import trace as trace_module
 from pyflow.history.trace import ALONE, ANSWERED, ASKED, Line, Trace
@@ -149,3 +150,24 @@ class TestRender:
         text = render(line(id="22c8vJ4QXqV7R3xJ2M8kFh1f9wB0aVnS6c5tYbZr1DzU.child_workflow3"), 0.0).plain
 
         assert " child_workflow3 " in text
+
+
+def sealed_lines(sealing: DataConverter, **how: Any) -> list[tuple[Any, ...]]:
+    started = (STARTED[0], {**STARTED[1], "input": sealing.seal('"book"')})
+    client = Histories(
+        r=history(started, ("ChildWorkflowExecutionStarted", {"workflowExecution": CHILD})), r2=history(started)
+    )
+    return lines(Trace(client, "d", PARENT, **how))
+
+
+def test_what_is_sealed_is_shown_opened_where_it_can_be_also_in_children():
+    converter = DataConverter(codecs=[EncryptionCodec({"k": b"k" * 32})])
+
+    assert sealed_lines(converter, converter=converter) == [("workflow started", "", "Order 1.0", '"book"')] * 2
+
+
+def test_what_cannot_be_opened_is_a_mark_with_codecs_and_size():
+    encrypted = DataConverter(codecs=[EncryptionCodec({"k": b"k" * 32})])
+
+    shown = "(sealed by aes-gcm, 36 bytes)"  # id and its length, nonce, six characters, tag
+    assert sealed_lines(encrypted) == [("workflow started", "", "Order 1.0", shown)] * 2

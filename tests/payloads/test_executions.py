@@ -170,6 +170,7 @@ def test_rich_values_go_everywhere(flow, tmp_path, how):
     pyflow.complete_activity(TOKENS[0], Decimal("0.50"), flow.client, converter=flow.converter)
 
     assert execution.result() == [1.0, 3.0, "1.00", "0.50"]
+    assert "pyflow.payload" not in execution.story()
     if how == "encrypted":
         assert "1.10" not in json.dumps(execution.history, default=str)
 

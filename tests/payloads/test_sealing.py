@@ -26,6 +26,7 @@ from pyflow import (
 )
 from pyflow.converter import DATA_MAX, JSON
 from pyflow.payloads import stores
+from pyflow.payloads.sealing import describe
 
 KEY = b"k" * 32
 LONG = json.dumps("word " * 10_000)
@@ -355,3 +356,22 @@ class TestS3Store:
         sealed = DataConverter(store=S3Store(bucket)).seal(LONG)
         with pytest.raises(PayloadStoreException, match="NoSuchBucket"):
             DataConverter(store=S3Store("elsewhere")).open(sealed)
+
+
+@pytest.mark.parametrize(
+    ("codecs", "stored", "told"),
+    [
+        ([], True, "(in the payload store, 60,001 bytes)"),
+        ([rot13("a"), rot13("b")], False, "(sealed by a, b, 60,001 bytes)"),
+        ([rot13("a")], True, "(sealed by a, in the payload store, 60,001 bytes)"),
+    ],
+)
+def test_a_sealed_text_is_described_by_what_made_it_and_its_size(codecs, stored, told):
+    converter = DataConverter(codecs=codecs, store=Memory())
+    sealed = converter.seal(json.dumps("x" * 59_999), DATA_MAX if stored else 10**6)
+
+    assert describe(sealed) == told
+
+
+def test_a_sealed_text_of_another_form_is_described_as_such():
+    assert describe("pyflow.payload/7 whatever") == "(sealed in a form that this pyflow does not know)"

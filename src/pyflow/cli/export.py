@@ -11,6 +11,7 @@ from pyflow.history.scrub import scrub as scrubbed
 from pyflow.swf.client import create_client
 from pyflow.swf.events import attributes_of
 
+from .options import endpoint_option
 from .output import Refusal
 
 
@@ -18,7 +19,7 @@ from .output import Refusal
 @click.argument("workflow_id")
 @click.option("--domain", required=True, help="The SWF domain.")
 @click.option("--run-id", help="Which run; left out: the one that is open, else the one started last.")
-@click.option("--endpoint-url", metavar="URL", help="A local service; left out: what boto3 is configured for, AWS.")
+@endpoint_option
 @click.option("--output", metavar="FILE", help="Where to write it, NAME.history.json; left out: stdout.")
 @click.option("--scrub", is_flag=True, help="Replace payloads by placeholders of the same shape.")
 def export(

@@ -13,9 +13,11 @@ from typing import Any, Final
 import click
 
 from pyflow.activities import Activity
-from pyflow.exceptions import PyflowException
+from pyflow.converter import DataConverter
+from pyflow.exceptions import PayloadException, PyflowException
 from pyflow.executions import start_workflow
 from pyflow.failures import read
+from pyflow.guard import Mode
 from pyflow.history.trace import Trace, printable
 from pyflow.local import LocalSWF
 from pyflow.replay.reserved import PARK
@@ -25,7 +27,8 @@ from pyflow.worker.activities import ActivityWorker
 from pyflow.worker.decider import Decider
 from pyflow.workflow import Workflow
 
-from .loading import activities_in, functions_at, workflow_at, workflows_in
+from .loading import activities_in, converter_at, functions_at, workflow_at, workflows_in
+from .options import converter_option, guard_option, lambda_option
 from .output import Refusal, Unfinished, refuse, render, say, stderr
 from .stopping import leave
 
@@ -39,14 +42,10 @@ INTERRUPTED: Final = 130
 @click.command()
 @click.argument("target", metavar="FILE.py:Workflow")
 @click.option("--input", "input_text", metavar="JSON", help="What run is given; left out: None.")
-@click.option(
-    "--lambda",
-    "lambdas",
-    metavar="NAME=FILE.py:FUNCTION",
-    multiple=True,
-    help="A Python function (event, context) that is Lambda function NAME here. May be given again.",
-)
-def run(target: str, input_text: str | None, lambdas: tuple[str, ...]) -> None:
+@lambda_option
+@converter_option
+@guard_option
+def run(target: str, input_text: str | None, lambdas: tuple[str, ...], converter: str | None, guard: Mode) -> None:
     """
     Run one execution to its end, with nothing else running.
 
@@ -59,9 +58,10 @@ def run(target: str, input_text: str | None, lambdas: tuple[str, ...]) -> None:
     module, workflow = workflow_at(target)
     workflows = list(dict.fromkeys([workflow, *workflows_in(module, imported=True)]))
     functions = functions_at(lambdas)
+    values = converter_at(converter)
     try:
         with LocalSWF(lambdas=functions) as service:
-            status = _run(service, workflows, activities_in(module), input_text)
+            status = _run(service, workflows, activities_in(module), input_text, values, guard)
     except PyflowException as error:
         status = refuse(Refusal(str(error)))
     except Refusal as refusal:
@@ -81,30 +81,35 @@ def _check_json(text: str | None) -> None:
 
 
 def _run(
-    service: LocalSWF, workflows: list[type[Workflow]], activities: list[Activity[..., Any]], input_text: str | None
+    service: LocalSWF,
+    workflows: list[type[Workflow]],
+    activities: list[Activity[..., Any]],
+    input_text: str | None,
+    converter: DataConverter,
+    guard: Mode,
 ) -> int:
     """Run the first of the workflows on a service that is there for it alone; give the exit status."""
     client = service.direct()
     client.register_domain(name=DOMAIN, workflowExecutionRetentionPeriodInDays="1")
-    decider = Decider(workflows, DOMAIN, TASK_LIST, "pyflow run", client)
-    bodies = ActivityWorker(activities, DOMAIN, TASK_LIST, "pyflow run", client)
+    decider = Decider(workflows, DOMAIN, TASK_LIST, "pyflow run", client, converter=converter, guard=guard)
+    bodies = ActivityWorker(activities, DOMAIN, TASK_LIST, "pyflow run", client, converter=converter)
     decider.ensure_workflows_registered()
     bodies.ensure_activities_registered()
     broken: SimpleQueue[str] = SimpleQueue()
 
-    def guard(work: Callable[[], None]) -> None:
+    def watched(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as error:
             broken.put(f"{type(error).__name__}: {error}")
 
     works = (decider.poll_for_decision_tasks, bodies.run)
-    threads = [Thread(target=guard, args=(work,), daemon=True) for work in works]
+    threads = [Thread(target=watched, args=(work,), daemon=True) for work in works]
     for thread in threads:
         thread.start()
     try:
         with _log_if_unfinished():
-            return _follow(client, workflows[0], input_text, broken)
+            return _follow(client, workflows[0], input_text, converter, broken)
     finally:
         decider.stop()
         bodies.stop()
@@ -115,25 +120,44 @@ def _run(
 
 @contextmanager
 def _log_if_unfinished() -> Iterator[None]:
-    """Hold pyflow's log back: what it says of an execution that ends is in its history, and said once."""
+    """Hold pyflow's log back, but for the guard: what it says of an execution that ends is in its history, and said once."""
     records: SimpleQueue[logging.LogRecord] = SimpleQueue()
-    handler = QueueHandler(records)
-    logger = logging.getLogger("pyflow")
+    with _heard_by("pyflow", QueueHandler(records)), _heard_by("pyflow.guard", _Saying()):
+        try:
+            yield
+        except BaseException:
+            while not records.empty():
+                _Saying().handle(records.get())
+            raise
+
+
+@contextmanager
+def _heard_by(name: str, handler: logging.Handler) -> Iterator[None]:
+    """Let one handler alone hear a logger."""
+    logger = logging.getLogger(name)
     logger.addHandler(handler)
     logger.propagate = False
     try:
         yield
-    except BaseException:
-        while not records.empty():
-            record = records.get()
-            click.echo(printable(f"{record.levelname} {record.getMessage()}"), err=True)
-        raise
     finally:
         logger.removeHandler(handler)
         logger.propagate = True
 
 
-def _follow(client: Client, workflow: type[Workflow], input_text: str | None, broken: "SimpleQueue[str]") -> int:
+class _Saying(logging.Handler):
+    """Prints to stderr, as the trace does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(printable(f"{record.levelname} {record.getMessage()}"), err=True)
+
+
+def _follow(
+    client: Client,
+    workflow: type[Workflow],
+    input_text: str | None,
+    converter: DataConverter,
+    broken: "SimpleQueue[str]",
+) -> int:
     """
     Start an execution and print what happens, until it closes; give the exit status.
 
@@ -141,27 +165,37 @@ def _follow(client: Client, workflow: type[Workflow], input_text: str | None, br
         Unfinished: it cannot be decided, or one of our threads broke.
     """
     assert workflow.NAME is not None
-    execution = start_workflow(DOMAIN, workflow.NAME, workflow.VERSION, TASK_LIST, input=input_text, client=client)
+    execution = start_workflow(
+        DOMAIN, workflow.NAME, workflow.VERSION, TASK_LIST, input=input_text, client=client, converter=converter
+    )
     console = stderr()
-    trace = Trace(client, DOMAIN, execution)
+    trace = Trace(client, DOMAIN, execution, converter=converter)
     began = None
     while trace.closed is None:
         for line in trace.new():
             began = began or line.time
             console.print(render(line, began))
-            if line.id.startswith(PARK):
+            if line.id.startswith(PARK) and line.what == "value recorded":
                 raise Unfinished(f"the workflow cannot be decided: {line.value}")
         if not broken.empty():
             raise Unfinished(broken.get())
         time.sleep(WATCH_S)
-    return _end(trace.closed)
+    return _end(trace.closed, converter)
 
 
-def _end(closed: dict[str, Any]) -> int:
-    """Print how the execution closed; give the exit status."""
+def _end(closed: dict[str, Any], converter: DataConverter) -> int:
+    """
+    Print how the execution closed; give the exit status.
+
+    Raises:
+        Unfinished: its result cannot be opened.
+    """
     attributes = attributes_of(closed)
     if closed["eventType"] == "WorkflowExecutionCompleted":
-        say(attributes.get("result") or "null")
+        try:
+            say(converter.open(attributes.get("result") or "null"))
+        except PayloadException as error:
+            raise Unfinished(f"it completed, and its result cannot be opened: {error}") from error
         return 0
     how = closed["eventType"].removeprefix("WorkflowExecution")
     report = read(attributes.get("details"))

@@ -17,6 +17,7 @@ from pyflow.local import Clock, LocalSWF, SystemClock, VirtualClock
 from pyflow.local.server import LOOPBACK, Server
 
 from .loading import functions_at
+from .options import lambda_option
 from .output import Refusal, say, warn
 from .stopping import first_of, stop_requests
 
@@ -74,13 +75,7 @@ FAST: Final = " (fast: a power cut may take the last moments)"
 @click.option(
     "--seed", type=int, help="Run ids and tokens are drawn from it: the same calls give the same history again."
 )
-@click.option(
-    "--lambda",
-    "lambdas",
-    metavar="NAME=FILE.py:FUNCTION",
-    multiple=True,
-    help="A Python function (event, context) that is Lambda function NAME here. May be given again.",
-)
+@lambda_option
 @click.option(
     "--lambda-endpoint-url",
     metavar="URL",

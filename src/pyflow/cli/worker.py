@@ -25,6 +25,7 @@ from pyflow.workflow import Workflow
 
 from .loading import activities_in, converter_at, load, workflows_in
 from .observing import LogFormat, Observation, interceptors_at, set_up_logging
+from .options import converter_option, endpoint_option, guard_option
 from .output import Refusal, say
 from .parts import RETENTION_DAYS, Part, register, work
 from .stopping import leave, stop_requests
@@ -43,16 +44,10 @@ STOPPING_S: Final = 15.0
 @click.argument("files", metavar="FILE.py...", nargs=-1, required=True)
 @click.option("--domain", required=True, help="The SWF domain.")
 @click.option("--task-list", required=True, help="The task list to poll, for decisions and for activities.")
-@click.option("--endpoint-url", metavar="URL", help="A local service; left out: what boto3 is configured for, AWS.")
+@endpoint_option
 @click.option("--identity", help="Recorded with each task that it takes.  [default: host:pid]")
-@click.option("--converter", metavar="FILE.py:NAME", help="A pyflow.DataConverter.  [default: plain JSON]")
-@click.option(
-    "--guard",
-    type=click.Choice(["off", "warn", "strict"]),
-    default="warn",
-    show_default=True,
-    help="What is done about workflow code that cannot be replayed.",
-)
+@converter_option
+@guard_option
 @click.option("--only", type=click.Choice(["deciders", "activities"]), help="Leave the other kind to another worker.")
 @click.option(
     "--processes",

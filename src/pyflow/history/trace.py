@@ -8,7 +8,10 @@ import json
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+from pyflow.converter import JSON, DataConverter
+from pyflow.exceptions import PayloadException
 from pyflow.failures import read
+from pyflow.payloads.sealing import MARK, describe
 from pyflow.swf.client import Client, service_faults
 from pyflow.swf.events import CLOSE_EVENTS, attributes_of
 
@@ -106,17 +109,28 @@ class Trace:
         client: an SWF client.
         domain: the execution's domain.
         execution: ``{"workflowId": ..., "runId": ...}``.
+        depth: that of its lines.
+        converter: opens values that codecs or a payload store have sealed; what it cannot open is described.
 
     Attributes:
         closed: the event that closed the execution, once it is there.
     """
 
-    def __init__(self, client: Client, domain: str, execution: dict[str, str], *, depth: int = 0) -> None:
+    def __init__(
+        self,
+        client: Client,
+        domain: str,
+        execution: dict[str, str],
+        *,
+        depth: int = 0,
+        converter: DataConverter = JSON,
+    ) -> None:
         self.closed: dict[str, Any] | None = None
         self._client = client
         self._domain = domain
         self._execution = execution
         self._depth = depth
+        self._converter = converter
         self._seen = 0
         self._asked: dict[int, tuple[str, str, str]] = {}  # event id -> what, id, name
         self._children: list[Trace] = []
@@ -131,7 +145,9 @@ class Trace:
                     lines.append(line)
                 if event["eventType"] == "ChildWorkflowExecutionStarted":
                     child = attributes_of(event)["workflowExecution"]
-                    self._children.append(Trace(self._client, self._domain, child, depth=self._depth + 1))
+                    self._children.append(
+                        Trace(self._client, self._domain, child, depth=self._depth + 1, converter=self._converter)
+                    )
                 if event["eventType"] in CLOSE_EVENTS:
                     self.closed = event
         for trace in self._children:
@@ -183,7 +199,16 @@ class Trace:
             value = attributes.get(value_in or "")
         else:
             return None
-        return Line(self._depth, event["eventTimestamp"], what, own_id, name, value)
+        return Line(self._depth, event["eventTimestamp"], what, own_id, name, self._readable(value))
+
+    def _readable(self, value: str | None) -> str | None:
+        """Return a value with its seal opened, or what can be said of it."""
+        if value is None or not value.startswith(MARK):
+            return value
+        try:
+            return self._converter.open(value)
+        except PayloadException:
+            return describe(value)
 
 
 def _refused_at_once(attributes: dict[str, Any]) -> tuple[str, str, str]:

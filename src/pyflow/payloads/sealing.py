@@ -222,6 +222,18 @@ class Seal:
             raise PayloadException(f"a payload is no text when it is opened: {error}") from None
 
 
+def describe(sealed: str) -> str:
+    """Say for people what a sealed text is: ``(sealed by zlib, aes-gcm, 1,234 bytes)``, ``(in the payload store, ...)``."""
+    parts = _SEALED.fullmatch(sealed)
+    if parts is None:
+        return "(sealed in a form that this pyflow does not know)"
+    names, inline, key, size = parts.groups()
+    what = [f"sealed by {', '.join(names.split(','))}"] if names else []
+    what += ["in the payload store"] if key is not None else []
+    bytes_sealed = len(inline) * 3 // 4 - inline.count("=") if key is None else int(size)
+    return f"({', '.join(what)}, {bytes_sealed:,} bytes)"
+
+
 def _inline(names: list[str], data: bytes) -> str:
     return f"{_VERSION} codecs={','.join(names)} data={base64.b64encode(data).decode()}"
 

@@ -30,7 +30,7 @@ def tell(execution: ExecutionHandle, title: str, *, lines_max: int = LINES_MAX) 
         title: what it is called.
         lines_max: of a longer trace, the middle is left out.
     """
-    trace = Trace(execution.client, execution.domain, execution.execution)
+    trace = Trace(execution.client, execution.domain, execution.execution, converter=execution.converter)
     happened = trace.new()
     lines = ["  " + "".join(columns(line, happened[0].time)).rstrip() for line in happened]
     if len(lines) > lines_max:
