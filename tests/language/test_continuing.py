@@ -126,6 +126,92 @@ class TestSignalsTakenAlong:
         assert "never received: {'a': 1}" in caplog.text
 
 
+class Adding(pyflow.Workflow):
+    """Counts what a handler is given; continues as new when its timer fires, after ``drain``."""
+
+    NAME = "Adding"
+
+    @pyflow.signal
+    def add(self, number):
+        self.added.append(number)
+
+    def run(self, added):
+        self.added = added or []
+        if added is None:
+            self.swf.sleep(5)
+            self.drain()
+            self.swf.continue_as_new([*self.added, "continued"])
+        return self.added
+
+    def drain(self):
+        pass
+
+
+class Draining(Adding):
+    NAME = "Draining"
+
+    def drain(self):
+        self.swf.sleep(0)
+
+
+class Receiving(pyflow.Workflow):
+    """The same without a handler."""
+
+    NAME = "Receiving"
+
+    def run(self, carried):
+        if carried is None:
+            self.swf.sleep(5)
+            self.swf.continue_as_new(self.swf.unreceived_signals())
+        self.swf.put_signals(carried)
+        try:
+            return [self.swf.receive("add", timeout=1), "continued"]
+        except pyflow.WaitTimedOutException:
+            return ["continued"]
+
+
+class TestSignalsInTheLastMoment:
+    @pytest.mark.parametrize(
+        ("workflow", "order", "result", "lost"),
+        [
+            (Adding, "signal first", [1, "continued"], False),
+            (Adding, "timer first", ["continued"], True),
+            (Draining, "timer first", [1, "continued"], False),
+            (Receiving, "timer first", [1, "continued"], False),
+        ],
+    )
+    def test_one_that_comes_after_what_ends_the_run_needs_a_wait_for_its_handler(
+        self, flow, caplog, workflow, order, result, lost
+    ):
+        execution = flow.start(workflow)
+        flow.run_until_blocked()
+        if order == "signal first":
+            execution.signal("add", 1)
+        flow.world.pass_until(flow.world.pending().due_ms)  # one batch holds both
+        if order == "timer first":
+            execution.signal("add", 1)
+
+        assert execution.result() == result
+        assert ("handlers of signals that had not finished: 1" in caplog.text) is lost
+
+    @pytest.mark.parametrize("workflow", [Draining, Receiving])
+    def test_one_that_comes_while_the_close_is_decided_is_lost_and_named(self, flow, caplog, workflow):
+        execution = flow.start(workflow)
+        respond = flow.client.respond_decision_task_completed
+
+        def late(**response):
+            if response["decisions"][-1]["decisionType"].startswith("ContinueAsNew") and "add" not in str(
+                execution.history
+            ):
+                execution.signal("add", 1)  # SWF refuses the close: UNHANDLED_DECISION
+            return respond(**response)
+
+        flow.client.__dict__["respond_decision_task_completed"] = late
+
+        assert execution.result() == ["continued"]
+        assert "signal 'add' came to run" in caplog.text
+
+
 class TestNearlyFullHistory:
     @pytest.fixture
     def small(self, monkeypatch):
