@@ -42,7 +42,8 @@ class RetryPolicy:
         max_total: from the first ask, after which no further attempt begins; None: no limit. Where the pause would end after it,
             the failure stands at once.
         retry_on: only these: exception classes of pyflow, the other side's exception classes or their names,
-            or SWF's timeout types (``HEARTBEAT``, ...). None: all failures but cancels.
+            or SWF's timeout types (``HEARTBEAT``, ...) or causes. None: all failures but cancels, and what SWF would refuse again
+            for ever: ``DEFAULT_..._UNDEFINED``, ``LAMBDA_SERVICE_NOT_AVAILABLE_IN_REGION``.
         no_retry_on: never these; stronger than ``retry_on``.
         when: asked last, with the exception; a pure function. What it raises pauses the execution, until code is deployed that
             does not.
@@ -93,7 +94,7 @@ class RetryPolicy:
             return False
         if self.no_retry_on is not None and _is_of(failure, self.no_retry_on):
             return False
-        by_default = not isinstance(failure, InvocationCanceledException)
+        by_default = not isinstance(failure, InvocationCanceledException) and not is_refused_for_ever(failure)
         wanted = by_default if self.retry_on is None else _is_of(failure, self.retry_on)
         return wanted and (self.when is None or self.when(failure))
 
@@ -170,6 +171,19 @@ def is_throttled(failure: InvocationException) -> bool:
     """Tell whether SWF refused it for now: ``..._RATE_EXCEEDED``, ``OPEN_..._LIMIT_EXCEEDED``."""
     cause = failure.cause or ""
     return cause.endswith("_RATE_EXCEEDED") or (cause.startswith("OPEN_") and cause.endswith("_LIMIT_EXCEEDED"))
+
+
+def is_refused_for_ever(failure: InvocationException) -> bool:
+    """
+    Tell whether SWF will refuse the same request again, whatever happens meanwhile.
+
+    A registered type cannot be given the default that it lacks. A type that is missing can be registered, by the worker that is
+    being deployed, and a permission can be granted.
+    """
+    cause = failure.cause or ""
+    return cause == "LAMBDA_SERVICE_NOT_AVAILABLE_IN_REGION" or (
+        cause.startswith("DEFAULT_") and cause.endswith("_UNDEFINED")
+    )
 
 
 def governs_anyway(failure: InvocationException) -> RetryPolicy | None:

@@ -121,6 +121,69 @@ def test_no_attempt_begins_once_run_has_returned(deciders):
     assert short(decisions) == ["CompleteWorkflowExecution null"]
 
 
+class TestRefusals:
+    """What SWF refuses at once is tried again by a policy where somebody can mend it while the pauses go on."""
+
+    EVER = RetryPolicy(initial=7, jitter=0)
+
+    def refused(self, cause):
+        head, _, _ = FAILED.partition("    5 ")
+        return f"""{head}
+            5 ScheduleActivityTaskFailed activityId=activity1 activityType=pay/1.0 cause={cause}
+            6 WorkflowExecutionSignaled signalName=hello
+            7 DecisionTaskScheduled
+            8 DecisionTaskStarted scheduledEventId=7
+        """
+
+    @pytest.mark.parametrize(
+        "cause",
+        ["ACTIVITY_TYPE_DOES_NOT_EXIST", "ACTIVITY_TYPE_DEPRECATED", "OPERATION_NOT_PERMITTED", "ASSUME_ROLE_FAILED"],
+    )
+    def test_what_can_be_mended_meanwhile_is_asked_for_again(self, deciders, cause):
+        decisions = deciders(paying(self.EVER)).decide(task(self.refused(cause)))
+        assert short(decisions) == ["StartTimer pyflow.retry.activity1.2"]
+
+    @pytest.mark.parametrize(
+        "cause",
+        [
+            "DEFAULT_START_TO_CLOSE_TIMEOUT_UNDEFINED",
+            "DEFAULT_TASK_LIST_UNDEFINED",
+            "LAMBDA_SERVICE_NOT_AVAILABLE_IN_REGION",
+        ],
+    )
+    def test_what_would_be_refused_for_ever_fails_at_once_unless_it_is_named(self, deciders, cause):
+        refused = task(self.refused(cause))
+        assert short(deciders(paying(self.EVER)).decide(refused)) == [f'CompleteWorkflowExecution "{cause}"']
+
+        named = RetryPolicy(initial=7, jitter=0, retry_on=cause)
+        assert short(deciders(paying(named)).decide(refused)) == ["StartTimer pyflow.retry.activity1.2"]
+
+    def test_what_was_asked_for_again_before_goes_on(self, deciders):
+        paused = f"""{self.refused("DEFAULT_TASK_LIST_UNDEFINED")}
+            9 DecisionTaskCompleted scheduledEventId=7 startedEventId=8 executionContext=pyflow rules 1
+            10 TimerStarted timerId=pyflow.retry.activity1.2 startToFireTimeout=7
+            11 TimerFired timerId=pyflow.retry.activity1.2 startedEventId=10
+            12 DecisionTaskScheduled
+            13 DecisionTaskStarted scheduledEventId=12
+        """
+        assert short(deciders(paying(self.EVER)).decide(task(paused))) == ["ScheduleActivityTask activity1.2"]
+
+    def test_type_that_is_registered_in_a_pause_is_found(self, flow):
+        class Early(pyflow.Workflow):
+            NAME = "Early"
+
+            def run(self, _):
+                return self.swf.invoke_activity("late", "1.0", 3, retry=RetryPolicy(initial=100, jitter=0)).result()
+
+        execution = flow.start(Early)
+        flow.run_until_blocked()
+        flow.use(pyflow.activity("late", "1.0", start_to_close=60)(lambda number: number * 2))
+
+        assert execution.result() == 6
+        causes = [attributes_of(event).get("cause") for event in execution.history]
+        assert causes.count("ACTIVITY_TYPE_DOES_NOT_EXIST") == 1
+
+
 class TestInputThatAWorkerCannotOpen:
     """It lacks a codec, a key, an object: a fault of whoever deployed it, for which no execution is to fail."""
 
