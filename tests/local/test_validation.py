@@ -223,3 +223,19 @@ def test_a_decisions_own_attributes_are_asked_for_and_those_of_others_are_checke
         f"Value null at 'decisions.1.member.startTimerDecisionAttributes.timerId' {null}; "
         f"Value null at 'decisions.1.member.startTimerDecisionAttributes.startToFireTimeout' {null}"
     )
+
+
+def test_a_decision_that_is_null_is_told_as_one() -> None:
+    code, text = fault(validation.check, "RespondDecisionTaskCompleted", {"taskToken": "t", "decisions": [None]})
+    assert (code, "Value null at 'decisions.1.member' failed" in text) == ("ValidationException", True)
+
+
+def test_violations_are_told_in_the_models_order_whatever_the_requests() -> None:
+    wrong = {"workflowType": {"version": "", "name": ""}, "workflowId": "a:b", "domain": ""}
+    _, text = fault(validation.check, "StartWorkflowExecution", wrong)
+    assert [told.split("'")[3] for told in text.split("; ")] == [
+        "domain",
+        "workflowId",
+        "workflowType.name",
+        "workflowType.version",
+    ]

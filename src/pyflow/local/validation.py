@@ -7,17 +7,36 @@ a value of the wrong JSON type is told alone, as a serialisation error, as a bod
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pyflow.swf.decisions import CLOSING
 from pyflow.swf.model import DECISION_ATTRIBUTES, OPERATIONS, SHAPES
 
 from . import faults
 
-Check = Callable[[Any, str, list[str]], None]
 Rule = Callable[[Any], str | None]
+
+
+class Violation(NamedTuple):
+    """What is wrong with a value, and where in the checked one it stands; ``misfits``: it is of the wrong JSON type."""
+
+    path: str
+    value: Any
+    constraint: str
+    misfits: bool = False
+
+    def under(self, name: str) -> "Violation":
+        """Return it as seen from where the checked value has this name."""
+        return self._replace(path=f"{name}.{self.path}" if self.path else name)
+
+
+Violations = Sequence[Violation]
+Check = Callable[[Any], Violations]
+NONE: Final[Violations] = ()
+NOT_NULL: Final = "Member must not be null"
+NONE_THERE: Final[Violations] = (Violation("", None, NOT_NULL),)
 
 YEAR_S: Final = 31_536_000
 RETENTION_DAYS_MAX: Final = 90
@@ -71,22 +90,29 @@ def check(operation: str, request: dict[str, Any]) -> None:
     Raises:
         ServiceFault: SerializationException or ValidationException.
     """
-    violations: list[str] = []
-    _check_of(OPERATIONS[operation]["input"])(request, "", violations)
+    violations = _REQUESTS[operation](request)
+    if violations:
+        _refuse_misfits(violations)
     if operation == "RespondDecisionTaskCompleted":
-        _check_decisions(request.get("decisions") or [], violations)
+        violations = [*violations, *_check_decisions(request.get("decisions") or [])]
     if violations:
         noun = "error" if len(violations) == 1 else "errors"
-        raise faults.invalid(f"{len(violations)} validation {noun} detected: {'; '.join(violations)}")
+        raise faults.invalid(f"{len(violations)} validation {noun} detected: {'; '.join(map(_told, violations))}")
 
 
-def _failed(value: Any, path: str, constraint: str) -> str:
-    shown = "null" if value is None else f"'{value}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
+def _refuse_misfits(violations: Violations) -> None:
+    for violation in violations:
+        if violation.misfits:
+            raise faults.not_serializable(f"{violation.constraint} (at '{violation.path}')")
 
 
-def _not_a(value: Any, wanted: str, path: str) -> None:
-    raise faults.not_serializable(f"{type(value).__name__} can not be converted to {wanted} (at '{path}')")
+def _told(violation: Violation) -> str:
+    shown = "null" if violation.value is None else f"'{violation.value}'"
+    return f"Value {shown} at '{violation.path}' failed to satisfy constraint: {violation.constraint}"
+
+
+def _not_a(value: Any, wanted: str) -> Violations:
+    return (Violation("", value, f"{type(value).__name__} can not be converted to {wanted}", misfits=True),)
 
 
 _checks: dict[str, Check] = {}
@@ -105,17 +131,24 @@ def _structure(shape_name: str, shape: dict[str, Any]) -> Check:
     checks = {name: _member_check(shape_name, name, member) for name, member in shape["members"].items()}
     required = [name for name in checks if name in shape["required"]]
 
-    def apply(value: Any, path: str, violations: list[str]) -> None:
+    def apply(value: Any) -> Violations:
         if not isinstance(value, dict):
-            _not_a(value, "a structure", path)
-        prefix = f"{path}." if path else ""
-        # A decision has two of fourteen members: go through those that are there, in the model's order.
-        for name in filter(value.__contains__, checks):
-            member = value[name]
-            if member is not None:
-                checks[name](member, prefix + name, violations)
-        absent = [name for name in required if value.get(name) is None]
-        violations.extend(_failed(None, prefix + name, "Member must not be null") for name in absent)
+            return _not_a(value, "a structure")
+        found: dict[str, Violations] = {}
+        for name, member in value.items():
+            if member is not None and name in checks:
+                violations = checks[name](member)
+                if violations:
+                    found[name] = violations
+        for name in required:
+            if value.get(name) is None:
+                return tell(value, found)
+        return tell(value, found) if found else NONE
+
+    def tell(value: dict[str, Any], found: dict[str, Violations]) -> Violations:
+        """Return what is wrong in the model's order, what is absent last."""
+        wrong = [each.under(name) for name in checks for each in found.get(name, NONE)]
+        return wrong + [Violation(name, None, NOT_NULL) for name in required if value.get(name) is None]
 
     return apply
 
@@ -127,13 +160,12 @@ def _member_check(shape_name: str, name: str, member: str) -> Check:
     if rule is None:
         return check_shape
 
-    def apply(value: Any, path: str, violations: list[str]) -> None:
-        before = len(violations)
-        check_shape(value, path, violations)
-        if len(violations) == before:
-            constraint = rule(value)
-            if constraint:
-                violations.append(_failed(value, path, constraint))
+    def apply(value: Any) -> Violations:
+        violations = check_shape(value)
+        if violations:
+            return violations
+        constraint = rule(value)
+        return (Violation("", value, constraint),) if constraint else NONE
 
     return apply
 
@@ -198,73 +230,81 @@ def _priority(value: str) -> str | None:
 
 def _list(_: str, shape: dict[str, Any]) -> Check:
     check_member = _check_of(shape["member"])
-    most = shape.get("max")
+    most = shape.get("max", math.inf)
 
-    def apply(value: Any, path: str, violations: list[str]) -> None:
+    def apply(value: Any) -> Violations:
         if not isinstance(value, (list, tuple)):
-            _not_a(value, "a list", path)
-        if most is not None and len(value) > most:
+            return _not_a(value, "a list")
+        found: list[Violation] = []
+        if len(value) > most:
             shown = "[" + ", ".join(map(str, value)) + "]"
-            constraint = f"Member must have length less than or equal to {most}"
-            violations.append(_failed(shown, path, constraint))
+            found.append(Violation("", shown, f"Member must have length less than or equal to {most}"))
         for index, member in enumerate(value, 1):
-            if member is None:
-                violations.append(_failed(None, f"{path}.{index}.member", "Member must not be null"))
-            else:
-                check_member(member, f"{path}.{index}.member", violations)
+            violations = NONE_THERE if member is None else check_member(member)
+            if violations:
+                found += [each.under(f"{index}.member") for each in violations]
+        return found
 
     return apply
 
 
 def _string(_: str, shape: dict[str, Any]) -> Check:
-    least, most, enum = shape.get("min", 0), shape.get("max"), shape.get("enum")
+    least, most, enum = shape.get("min", 0), shape.get("max", math.inf), shape.get("enum")
 
-    def apply(value: Any, path: str, violations: list[str]) -> None:
+    def apply(value: Any) -> Violations:
+        # Nearly all are short, plain and right: for them this is all.
+        if type(value) is str and value.isascii() and least <= len(value) <= most and (enum is None or value in enum):
+            return NONE
+        return tell(value)
+
+    def tell(value: Any) -> Violations:
         if not isinstance(value, str):
-            _not_a(value, "a String", path)
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise faults.not_serializable(f"half a surrogate pair is no character (at '{path}')")
+            return _not_a(value, "a String")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return (Violation("", value, "half a surrogate pair is no character", misfits=True),)
+        found: list[Violation] = []
         if enum is not None and value not in enum:
-            constraint = f"Member must satisfy enum value set: [{', '.join(enum)}]"
-            violations.append(_failed(value, path, constraint))
-        if most is not None and len(value) > most:
-            constraint = f"Member must have length less than or equal to {most}"
-            violations.append(_failed(value, path, constraint))
+            found.append(Violation("", value, f"Member must satisfy enum value set: [{', '.join(enum)}]"))
+        if len(value) > most:
+            found.append(Violation("", value, f"Member must have length less than or equal to {most}"))
         if len(value) < least:
-            constraint = f"Member must have length greater than or equal to {least}"
-            violations.append(_failed(value, path, constraint))
+            found.append(Violation("", value, f"Member must have length greater than or equal to {least}"))
+        return found
 
     return apply
 
 
 def _integer(_: str, shape: dict[str, Any]) -> Check:
-    least, most = shape.get("min"), shape.get("max")
+    least, most = shape.get("min", -math.inf), shape.get("max", math.inf)
 
-    def apply(value: Any, path: str, violations: list[str]) -> None:
+    def apply(value: Any) -> Violations:
         if type(value) is not int:
-            _not_a(value, "an Integer", path)
-        if most is not None and value > most:
-            violations.append(_failed(value, path, f"Member must have value less than or equal to {most}"))
-        if least is not None and value < least:
-            violations.append(_failed(value, path, f"Member must have value greater than or equal to {least}"))
+            return _not_a(value, "an Integer")
+        if value > most:
+            return (Violation("", value, f"Member must have value less than or equal to {most}"),)
+        if value < least:
+            return (Violation("", value, f"Member must have value greater than or equal to {least}"),)
+        return NONE
 
     return apply
 
 
 def _boolean(_: str, __: dict[str, Any]) -> Check:
-    def apply(value: Any, path: str, _: list[str]) -> None:
-        if type(value) is not bool:
-            _not_a(value, "a Boolean", path)
+    def apply(value: Any) -> Violations:
+        return NONE if type(value) is bool else _not_a(value, "a Boolean")
 
     return apply
 
 
 def _timestamp(_: str, __: dict[str, Any]) -> Check:
-    def apply(value: Any, path: str, _: list[str]) -> None:
+    def apply(value: Any) -> Violations:
         if isinstance(value, datetime):
-            return
+            return NONE
         if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e13:
-            _not_a(value, "a Timestamp", path)
+            return _not_a(value, "a Timestamp")
+        return NONE
 
     return apply
 
@@ -280,18 +320,19 @@ COMPILERS: Final[dict[str, Callable[[str, dict[str, Any]], Check]]] = {
 }
 
 
-def _check_decisions(decisions: list[Any], violations: list[str]) -> None:
+def _check_decisions(decisions: list[Any]) -> Iterator[Violation]:
     """Check what the shapes don't say: a close stands last, and the attributes of the decision's own kind are there."""
-    for decision in decisions[:-1]:
-        if decision.get("decisionType") in CLOSING:
+    there = [(index, decision) for index, decision in enumerate(decisions, 1) if decision is not None]
+    for index, decision in there:
+        if decision.get("decisionType") in CLOSING and index < len(decisions):
             raise faults.invalid("Close must be last decision in list")
-    for index, decision in enumerate(decisions, 1):
+    for index, decision in there:
         member = DECISION_ATTRIBUTES.get(decision.get("decisionType") or "")
         if member is not None and decision.get(member) is None:
             # An absent structure is told by its required leaves, as an empty one is.
             shape = f"{member[0].upper()}{member[1:]}"
-            _check_of(shape)({}, f"decisions.{index}.member.{member}", violations)
+            for violation in _check_of(shape)({}):
+                yield violation.under(f"decisions.{index}.member.{member}")
 
 
-for _operation in OPERATIONS.values():
-    _check_of(_operation["input"])
+_REQUESTS: Final = {name: _check_of(operation["input"]) for name, operation in OPERATIONS.items()}
