@@ -1,6 +1,5 @@
 """Domains and types: few, read at every start and every scheduled activity, so they stand in memory as well as in the store."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ from pyflow.exceptions import ServiceFault
 
 from . import faults
 from .store import Store
+from .text import decode, encode
 
 REGISTERED: Final = "REGISTERED"
 DEPRECATED: Final = "DEPRECATED"
@@ -86,9 +86,9 @@ class Registry:
         self._store = store
         self._domains: dict[str, Domain] = {}
         for name, status, description, retention, tags in store.domains():
-            self._domains[name] = Domain(name, status, description, retention, json.loads(tags))
+            self._domains[name] = Domain(name, status, description, retention, decode(tags))
         for domain, kind, name, version, status, description, defaults, created_at, deprecated_at in store.types():
-            found = Type(kind, name, version, status, description, json.loads(defaults), created_at, deprecated_at)
+            found = Type(kind, name, version, status, description, decode(defaults), created_at, deprecated_at)
             self._domains[domain].types[kind, name, version] = found
 
     def __len__(self) -> int:
@@ -129,9 +129,7 @@ class Registry:
     def keep_domain(self, domain: Domain) -> None:
         """Add or update a domain."""
         self._domains[domain.name] = domain
-        self._store.put_domain(
-            domain.name, domain.status, domain.description, domain.retention, json.dumps(domain.tags)
-        )
+        self._store.put_domain(domain.name, domain.status, domain.description, domain.retention, encode(domain.tags))
 
     def remove_type(self, domain: Domain, found: Type) -> None:
         """Delete a type; what runs keeps what it took from it."""
@@ -148,7 +146,7 @@ class Registry:
             found.version,
             found.status,
             found.description,
-            json.dumps(found.defaults),
+            encode(found.defaults),
             found.created_at,
             found.deprecated_at,
         )

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from .rules.turn import encode
 from .state import ActivityTask, Child, DecisionTask, Execution, LambdaTask, OpenItem, Timer
+from .text import encode
 
 Row = tuple[Any, ...]
 

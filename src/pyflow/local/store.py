@@ -6,7 +6,6 @@ group of them in one transaction. A task that is scheduled, handed out and close
 """
 
 import ctypes
-import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 from . import rows
 from .queries import Query
 from .state import ActivityTask, Child, DecisionTask, Event, Execution, LambdaTask, OpenItem, Parent, Timer
+from .text import decode
 
 
 class Store:
@@ -311,7 +311,7 @@ class Store:
     def _item_rows(self, table: str, run: int) -> list[list[Any]]:
         """Return table, event id, time, attributes, and the row's own columns, for each of a run's items in a table."""
         found = self._connection.execute(ITEMS[table], (run,)).fetchall()
-        return [[table, row[0], row[1], json.loads(row[2]), *row[3:]] for row in found]
+        return [[table, row[0], row[1], decode(row[2]), *row[3:]] for row in found]
 
     def read_events(self, run: int, first: int, last: int) -> list[Event]:
         """Return the events of a run from ``first`` to ``last``, both included, ascending."""
@@ -339,7 +339,7 @@ class Store:
         row = self._connection.execute(
             "SELECT attributes FROM events WHERE run = ? AND id = ?", (run, event_id)
         ).fetchone()
-        return str(json.loads(row[0])["executionContext"])
+        return str(decode(row[0])["executionContext"])
 
 
 ITEMS = {
@@ -383,7 +383,7 @@ def _execution_of(row: rows.Row) -> Execution:
         child_policy=row[9],
         priority=row[10],
         lambda_role=row[11],
-        tag_list=json.loads(row[12]),
+        tag_list=decode(row[12]),
         parent=None if row[13] is None else Parent(*row[13:17]),
         task_list=row[17],
         sticky=None if row[18] is None else (row[18], row[19]),

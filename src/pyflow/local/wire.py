@@ -8,8 +8,8 @@ from pyflow.exceptions import ServiceFault
 from pyflow.swf.model import EVENT_ATTRIBUTES, SHAPES
 
 from . import api, faults
-from .rules.turn import encode
 from .state import Event
+from .text import encode
 
 BODY_MAX: Final = 1024 * 1024
 

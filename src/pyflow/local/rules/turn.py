@@ -6,11 +6,11 @@ one is scheduled already. This holds while another one is started as well (seen 
 events share one scheduled task, and at most one waits behind the one that is started.
 """
 
-from json import JSONEncoder
 from typing import Any, Final
 
 from pyflow.local.effects import Effect
 from pyflow.local.state import Attributes, DecisionTask, Event, Execution, OpenItem, milliseconds
+from pyflow.local.text import encode
 
 EVENTS_MAX: Final = 25_000
 
@@ -53,8 +53,6 @@ DECIDES: Final = frozenset(
     }
 )
 """The events that the decider must hear of."""
-
-encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def given(source: dict[str, Any], *members: str) -> Attributes:
