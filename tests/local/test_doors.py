@@ -108,3 +108,21 @@ def test_arns_are_of_the_callers_region(swf: LocalSWF) -> None:
     arn = client.describe_domain(name="d")["domainInfo"]["arn"]
     assert arn == "arn:aws:swf:us-east-1:123456789012:/domain/d"
     client.close()
+
+
+def test_what_a_direct_caller_does_with_a_reply_stays_with_it(swf: LocalSWF) -> None:
+    flow = Driver(swf.direct())
+    run_id = flow.start(tagList=["t"])
+    flow.decide(activity())
+    flow.activity_task()["activityType"]["name"] = "spoiled"
+    info = flow.describe(run_id)["executionInfo"]
+    info["tagList"].append("spoiled")
+    info["workflowType"]["name"] = "spoiled"
+    execution = {"workflowId": "w", "runId": run_id}
+    page = flow.client.get_workflow_execution_history(domain="d", execution=execution)
+    page["events"][0]["workflowExecutionStartedEventAttributes"]["tagList"].append("spoiled")
+    again = flow.client.get_workflow_execution_history(domain="d", execution=execution)
+    assert again["events"][0]["workflowExecutionStartedEventAttributes"]["tagList"] == ["t"]
+    described = flow.describe(run_id)["executionInfo"]
+    assert described["tagList"] == ["t"]
+    assert described["workflowType"]["name"] != "spoiled"

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from pyflow.exceptions import ServiceFault
@@ -17,10 +18,6 @@ from .mishaps import Mishap, NoAnswer
 from .service import Service
 from .state import Event
 from .text import decode
-
-TIMESTAMPS: Final = {
-    member for shape in SHAPES.values() for member, kind in shape.get("members", {}).items() if kind == "Timestamp"
-}
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +100,7 @@ class DirectClient:
             reply = self._service.ask(action, request, api.DEFAULT_REGION)
         except (ServiceFault, NoAnswer) as error:
             raise _fault_of(action, error) from None
-        return to_python(reply)
+        return to_python(action, reply)
 
 
 class PostedCall(Call):
@@ -145,7 +142,7 @@ class PostedCall(Call):
     def _outcome(self) -> dict[str, Any]:
         if self.fault is not None:
             raise _fault_of(self._post.action, self.fault)
-        return to_python(self.reply)
+        return to_python(self._post.action, self.reply)
 
     def _meet(self, mishap: Mishap) -> None:
         try:
@@ -168,23 +165,15 @@ def _fault_of(action: str, error: BaseException) -> BaseException:
     return error
 
 
-def to_python(reply: Any) -> dict[str, Any]:
-    """Return a reply as boto3 would give it."""
-    if reply is None:
-        return {}
-    return {name: _value(name, value) for name, value in reply.items()}
+def to_python(action: str, reply: Any) -> dict[str, Any]:
+    """Return an action's reply as boto3 would give it; nothing in it is shared with the service."""
+    return {} if reply is None else _REPLIES[action](reply)
 
 
-def _value(name: str, value: Any) -> Any:
-    if type(value) is str:
-        return value
-    if name == "events":
-        return _events(value)
-    if isinstance(value, dict):
-        return {key: _value(key, member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_value("", member) for member in value]
-    return datetime.fromtimestamp(value, UTC) if name in TIMESTAMPS else value
+@lru_cache(maxsize=1024)
+def _time(seconds: float) -> datetime:
+    """Return a time; most of those that are asked for together are one."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _events(events: list[Event]) -> list[dict[str, Any]]:
@@ -192,10 +181,46 @@ def _events(events: list[Event]) -> list[dict[str, Any]]:
     parsed = decode(f"[{','.join([event.attributes for event in events])}]")
     return [
         {
-            "eventTimestamp": datetime.fromtimestamp(at / 1000, UTC),
+            "eventTimestamp": _time(at / 1000),
             "eventType": kind,
             "eventId": event_id,
             EVENT_ATTRIBUTES[kind]: attributes,
         }
         for (event_id, kind, at, _), attributes in zip(events, parsed, strict=True)
     ]
+
+
+def _reader_of(shape_name: str) -> Callable[[Any], Any] | None:
+    """Return what makes a value of a shape boto3's; None where it is that already."""
+    shape = SHAPES[shape_name]
+    if shape_name == "HistoryEventList":
+        return _events
+    if shape["type"] == "structure":
+        return _structure(shape["members"])
+    if shape["type"] == "list":
+        return _list(_reader_of(shape["member"]))
+    return _time if shape["type"] == "timestamp" else None
+
+
+def _structure(members: dict[str, str]) -> Callable[[Any], Any]:
+    readers = {name: reader for name, member in members.items() if (reader := _reader_of(member)) is not None}
+
+    def read(value: dict[str, Any]) -> dict[str, Any]:
+        made = value.copy()
+        for name, reader in readers.items():
+            if name in made:
+                made[name] = reader(made[name])
+        return made
+
+    return read if readers else dict
+
+
+def _list(reader: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    return list if reader is None else lambda values: [reader(value) for value in values]
+
+
+_REPLIES: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
+    action: _structure(SHAPES[operation["output"]]["members"])
+    for action, operation in OPERATIONS.items()
+    if operation["output"]
+}
