@@ -24,9 +24,9 @@ from typing import Any, Final, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from .replay.invocations import format_place
+from .replay.invocations import Place, format_place
 
-__all__ = ["PACKAGE", "Fiber", "FiberClosed", "caller", "current", "getcurrent", "in_fiber"]
+__all__ = ["PACKAGE", "Fiber", "FiberClosed", "Spot", "caller", "current", "getcurrent", "in_fiber"]
 
 logger = logging.getLogger("pyflow")
 
@@ -35,6 +35,7 @@ T = TypeVar("T")
 CLOSE_ATTEMPTS_MAX: Final = 5
 REFUSALS_MAX: Final = 100
 ABANDONED_MAX: Final = 1_000
+SPOTS_MAX: Final = 10_000
 PACKAGE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with code objects' file names, which are str
 
 
@@ -52,6 +53,7 @@ class _OwnModules(dict[str | None, bool]):
 
 _OWN: Final = __name__.partition(".")[0]
 _is_own = _OwnModules()
+_spots: dict[tuple[str, str, int, int], "Spot"] = {}
 _abandoned: list["Fiber"] = []
 _fork_generation = 0
 
@@ -71,6 +73,34 @@ class FiberClosed(BaseException):
     If you see this in your own ``except`` clause: it is caught by ``except BaseException`` or a bare ``except``; write
     ``except Exception`` instead, or raise it again. Whatever the code asks of pyflow from here on raises it anew.
     """
+
+
+class Spot:
+    """
+    An instruction of the author's where code is parked: one object for each, so that what is found out about it stays known.
+
+    Attributes:
+        place: the code object and the offset of the instruction.
+        text: ``file:line in function``.
+        blocks: the ``with`` blocks around it, as the guard has found them; None: nobody has looked.
+    """
+
+    __slots__ = ("blocks", "place", "text")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.text = format_place(place)
+        self.blocks: tuple[Any, ...] | None = None
+
+
+def _spot(code: CodeType, offset: int) -> Spot:
+    key = (code.co_filename, code.co_qualname, code.co_firstlineno, offset)  # a code's own hash reads all of it
+    spot = _spots.get(key)
+    if spot is None or spot.place[0] is not code:
+        if len(_spots) >= SPOTS_MAX:
+            _spots.clear()
+        spot = _spots[key] = Spot((code, offset))
+    return spot
 
 
 def _over() -> None:
@@ -174,13 +204,19 @@ class Fiber(greenlet):
             CLOSE_ATTEMPTS_MAX,
         )
 
-    def where(self) -> tuple[CodeType, int] | None:
+    def where(self) -> Place | None:
         """Return the innermost place of the author's where the code is parked; see ``caller``."""
         return caller(sys._getframe(1) if getcurrent() is self else self.gr_frame)  # noqa: SLF001 - CPython's own name for it
 
-    def stack(self) -> list[tuple[CodeType, int]]:
-        """Return all places of the author's, innermost first, where the code is parked."""
-        return [(frame.f_code, frame.f_lasti) for frame in self.frames()]
+    def stack(self) -> list[Spot]:
+        """Return all spots of the author's, innermost first, where the code is parked."""
+        spots = []
+        frame = self.gr_frame
+        while frame is not None:
+            if not _is_own[frame.f_globals.get("__name__")]:
+                spots.append(_spot(frame.f_code, frame.f_lasti))
+            frame = frame.f_back
+        return spots
 
     def frames(self) -> Iterator[FrameType]:
         """Yield the frames of the author's, innermost first, where the code is parked."""
@@ -210,7 +246,7 @@ def current() -> Fiber | None:
     return here if isinstance(here, Fiber) else None
 
 
-def caller(frame: FrameType | None) -> tuple[CodeType, int] | None:
+def caller(frame: FrameType | None) -> Place | None:
     """Return the code object and the instruction of the nearest frame, from ``frame`` outwards, that is not pyflow's own."""
     while frame is not None:
         if not _is_own[frame.f_globals.get("__name__")]:

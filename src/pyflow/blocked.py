@@ -1,21 +1,22 @@
 """Where the code of a run is blocked, and on what: the text for people in the execution context."""
 
 import json
+from collections.abc import Iterator
 from itertools import islice
 from reprlib import Repr
 from types import FrameType
 from typing import Any, Final
 
+from ._fiber import Spot
 from .converter import cut
 from .future import InvocationFuture, Wait
-from .strands import Strands
+from .strands import Strand, Strands
 
 CONTEXT_MAX: Final = 2_048
 """Characters of it, unless told otherwise; SWF takes 32,768."""
 
-LINES_MAX: Final = 200
-"""Lines behind which no further fiber is looked at."""
-
+FIBERS_MAX: Final = 100
+"""Fibers behind which no further one is looked at: a thousand of them would be cut off anyway."""
 
 LOCALS_MAX: Final = 20
 """Local variables of a frame that are looked at."""
@@ -35,28 +36,30 @@ def blocked(strands: Strands, status: Any, *, show_locals: bool = False) -> str:
         status: a JSON value, or None.
         show_locals: also what the code's local variables hold, as short as can be.
     """
-    lines: list[str] = []
+    parts: list[str] = []
     if status is not None:
-        lines.append(f"status {json.dumps(status, default=repr)}")
+        parts.append(f"status {json.dumps(status, default=repr)}")
     for strand in strands:
-        if strand.wait is not None:
+        wait = strand.wait
+        if wait is not None:
+            stack = strand.stack(wait)
             who = f"f{strand.number} " if strand.number else ""
-            frames = list(strand.fiber.frames())
-            lines += [f"{who}waiting at {_place(frames[0])}" if frames else f"{who}waiting at pyflow"]
-            lines += [f"  for {_told(strand.wait)}"]
-            for number, frame in enumerate(frames):
-                if number:
-                    lines.append(f"  called at {_place(frame)}")
-                if show_locals:
-                    lines += _locals(frame)
-        if len(lines) > LINES_MAX:
-            break  # the rest would be cut off: a thousand fibers are not looked at for nothing
-    return cut("\n".join(lines), CONTEXT_MAX)
+            parts.append(f"{who}waiting at {stack[0].text if stack else 'pyflow'}\n  for {_told(wait)}")
+            if show_locals:
+                parts += _with_locals(strand, stack)
+            elif len(stack) > 1:
+                parts += [f"  called at {spot.text}" for spot in stack[1:]]
+        if len(parts) > FIBERS_MAX:
+            break
+    return cut("\n".join(parts), CONTEXT_MAX)
 
 
-def _place(frame: FrameType) -> str:
-    # A frame knows its line; to look it up in its code, as for a place that was noted, costs more.
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+def _with_locals(strand: Strand, stack: list[Spot]) -> Iterator[str]:
+    """Yield a line for each place that called, and below each place its local variables."""
+    for number, (spot, frame) in enumerate(zip(stack, strand.fiber.frames(), strict=True)):
+        if number:
+            yield f"  called at {spot.text}"
+        yield from _locals(frame)
 
 
 def _locals(frame: FrameType) -> list[str]:
@@ -74,13 +77,14 @@ def _locals(frame: FrameType) -> list[str]:
 
 def _told(wait: Wait) -> str:
     """Say what a wait is for."""
-    if wait.what is None:
+    what = wait.what
+    if isinstance(what, InvocationFuture):  # nearly every wait
+        return str(what.invocation)
+    if what is None:
         return "something"
-    if isinstance(wait.what, str):
-        return wait.what
-    if isinstance(wait.what, InvocationFuture):  # nearly every wait
-        return str(wait.what.invocation)
-    futures = wait.what if isinstance(wait.what, list) else [wait.what]
+    if isinstance(what, str):
+        return what
+    futures = what if isinstance(what, list) else [what]
     open_ones = [str(getattr(future, "invocation", None) or future._who()) for future in futures if not future.done]  # noqa: SLF001 - for people
     more = f" and {len(open_ones) - 5} more" if len(open_ones) > 5 else ""
     return ", ".join(open_ones[:5]) + more

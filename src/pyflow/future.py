@@ -84,14 +84,16 @@ class Wait:
     What a parked fiber waits for: so many futures to settle, or the timer beside them.
 
     ``missing`` counts those still to come. ``what`` is for people: futures, or a text. ``strand`` is set by the run that
-    parks it, ``woken_at`` by what ends it before, with the id of its event; ``error`` by what made the wait pointless. There
-    is no constructor: nearly every wait is for one future, and nearly all of it is as it stands here.
+    parks it, ``stack`` once somebody asks where; ``woken_at`` by what ends it before, with the id of its event; ``error`` by what
+    made the wait pointless. There is no constructor: nearly every wait is for one future, and nearly all of it is as it stands
+    here.
     """
 
     missing = 1
     timer: "Future[Any] | None" = None
     what: Any = None
     strand: Any = None
+    stack: Any = None
     woken_at: int | None = None
     error: Exception | None = None
 

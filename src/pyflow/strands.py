@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any, Protocol
 
-from ._fiber import Fiber, current, getcurrent
+from ._fiber import Fiber, Spot, current, getcurrent
 from .exceptions import WorkflowCanceledException
 from .future import Wait
 from .replay.invocations import format_place
@@ -68,6 +68,13 @@ class Strand:
                 del self.interrupts[index]
                 return error
         return None
+
+    def stack(self, wait: Wait) -> list[Spot]:
+        """Return the author's spots where it is parked for that wait, innermost first; each wait is looked at once."""
+        stack: list[Spot] | None = wait.stack
+        if stack is None:
+            stack = wait.stack = self.fiber.stack()
+        return stack
 
     def let_go(self) -> None:
         """Forget what knows this strand: no rings for the collector."""

@@ -14,7 +14,7 @@ from itertools import islice
 from types import FrameType
 from typing import Any, Final
 
-from pyflow._fiber import Fiber
+from pyflow._fiber import Fiber, Spot
 from pyflow.replay.invocations import Place
 from pyflow.strands import Strand
 
@@ -31,11 +31,9 @@ CHANGES: Final = {
     contextlib.redirect_stderr: "redirect_stderr()",
     contextlib.chdir: "chdir()",
 }
-PLACES_MAX: Final = 10_000
 STRANDS_MAX: Final = 20
 
 _UNKNOWN: Final = object()
-_known: dict[tuple[str, str, int, int], tuple[Block, ...]] = {}
 
 
 def look_at_blocks(guard: Guard, strands: Iterable[Strand]) -> None:
@@ -50,33 +48,24 @@ def look_at_blocks(guard: Guard, strands: Iterable[Strand]) -> None:
         GuardException: in strict mode, if something is held there.
     """
     for strand in islice(strands, STRANDS_MAX):
-        if strand.wait is not None:
-            _look_at_places(guard, strand.fiber)
+        wait = strand.wait
+        if wait is None:
+            continue
+        stack = strand.stack(wait)
+        for spot in stack:
+            if spot.blocks != ():
+                _look_at(guard, strand.fiber, stack)
+                break
 
 
-def _look_at_places(guard: Guard, fiber: Fiber) -> None:
-    for place in fiber.stack():
-        code, offset = place
-        key = (code.co_filename, code.co_qualname, code.co_firstlineno, offset)  # a code's own hash reads all of it
-        blocks = _known.get(key)
-        if blocks is None:
-            if len(_known) >= PLACES_MAX:
-                _known.clear()
-            blocks = _known[key] = _around(place)
-        if blocks:
-            _look_at(guard, fiber, place, blocks)
-
-
-def _look_at(guard: Guard, fiber: Fiber, place: Place, blocks: Iterable[Block]) -> None:
-    frame = fiber.gr_frame
-    while frame is not None and (frame.f_code is not place[0] or frame.f_lasti != place[1]):
-        frame = frame.f_back
-    if frame is None:
-        return
-    for expression, line in blocks:
-        hazard = _hazard_of(expression, frame, f"{place[0].co_filename}:{line}")
-        if hazard is not None:
-            guard.met(hazard, frame)
+def _look_at(guard: Guard, fiber: Fiber, stack: Iterable[Spot]) -> None:
+    for spot, frame in zip(stack, fiber.frames(), strict=True):
+        if spot.blocks is None:
+            spot.blocks = _around(spot.place)
+        for expression, line in spot.blocks:
+            hazard = _hazard_of(expression, frame, f"{spot.place[0].co_filename}:{line}")
+            if hazard is not None:
+                guard.met(hazard, frame)
 
 
 def _around(place: Place) -> tuple[Block, ...]:

@@ -8,11 +8,12 @@ RULES: Final = 1
 """The number of the replay rules that this code writes."""
 
 _PREFIX: Final = "pyflow rules "
+_FIRST_LINE: Final = f"{_PREFIX}{RULES}"
 
 
 def execution_context(text: str = "") -> str:
     """Return the execution context of a response: the rules number first, then what is for people."""
-    return f"{_PREFIX}{RULES}\n{text}" if text else f"{_PREFIX}{RULES}"
+    return f"{_FIRST_LINE}\n{text}" if text else _FIRST_LINE
 
 
 def names_rules(completed: dict[str, Any]) -> bool:
