@@ -203,6 +203,23 @@ class DataConverter:
                 raise SerializationException(f"{what} is nested too deeply to be read") from None
         return value if hint is None else self.rebuild(value, hint, what)
 
+    def is_surely(self, value: Any, text: str | None) -> bool:
+        """
+        Tell whether a text is that of a value: without the doubt that a type of the author's, or another spelling, leaves.
+
+        Costs a third of what ``encode`` does. Where it says False the two may be the same all the same.
+
+        Args:
+            value: None stands for no text.
+            text: JSON, or None.
+        """
+        if value is None or text is None:
+            return value is text
+        try:
+            return _is_same(value, _read(text))
+        except (ValueError, TypeError, RecursionError):
+            return False
+
     def rebuild(self, value: Any, hint: Any, what: str) -> Any:
         """
         Return what a decoded value stands for by a type hint.
@@ -267,6 +284,25 @@ def _too_long(who: str, size: int, limit: int, *, sealable: bool) -> str:
     store = "Keep it in a payload store: give all sides DataConverter(store=FileStore(...)), or S3Store(...). Or send"
     way = store if sealable else "Send"
     return f"{who} is {size:,} characters of JSON; SWF takes {limit:,}. {way} a reference to where the data is instead."
+
+
+def _is_same(value: Any, read: Any) -> bool:
+    """Tell whether a value is made of JSON's own types alone, and is what was read, alike in type throughout."""
+    kind = type(value)
+    if kind is not type(read):
+        return False
+    if kind is dict:
+        if len(value) != len(read):
+            return False
+        for key, inner in value.items():
+            other = read.get(key, _UNREAD) if type(key) is str else _UNREAD
+            # Nearly all that is in a dict is a scalar: that is looked at right here.
+            if not (inner == other if type(inner) is type(other) in _SCALARS else _is_same(inner, other)):
+                return False
+        return True
+    if kind is list:
+        return len(value) == len(read) and all(map(_is_same, value, read))
+    return kind in _SCALARS and bool(value == read)
 
 
 def _refuse_unreadable(text: str, value: Any) -> None:

@@ -18,7 +18,7 @@ from .future import Future, InvocationFuture, Wait
 from .guard import Guard, Mode
 from .logs import Logs
 from .replay.ahead import Recorded
-from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure, Invocation
+from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure, Invocation, Place
 from .replay.replayer import Replayer
 from .replay.reserved import PATCH
 from .replay.tables import Kind, State
@@ -217,8 +217,15 @@ class Runtime:
             hint: the type hint by which the result is read; None: it is JSON.
         """
         own_id = self.next_id("activity")
-        text = None if value is None else self.converter.encode(value, "the input of activity", activity_type["name"])
-        future = self.invoke(_ACTIVITY, own_id, activity_type, text, options)
+        recorded = self.replayer.foreseen(own_id, activity_type, options)
+        if recorded is not None and self.converter.is_surely(value, text := recorded.get("input")):
+            where = None if retry is None else _place()  # nothing will be wrong with it: only further attempts may ask
+        else:
+            text = (
+                None if value is None else self.converter.encode(value, "the input of activity", activity_type["name"])
+            )
+            where = _place()
+        future = self._ask(Invocation(_ACTIVITY, own_id, activity_type, where, text, options), InvocationFuture)
         if hint is not None:
             future._hint = hint  # noqa: SLF001 - how its result is read
         if retry is not None:
@@ -236,10 +243,11 @@ class Runtime:
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future; see ``Invocation`` for what it is made of."""
-        where = caller(sys._getframe(2))  # noqa: SLF001 - CPython's own name for it
-        if input is not None:
-            self.characters += len(input)
-        invocation = Invocation(kind, id, name, where, input, options)
+        return self._ask(Invocation(kind, id, name, _place(), input, options), future_class)
+
+    def _ask(self, invocation: Invocation, future_class: type[InvocationFuture[Any]]) -> InvocationFuture[Any]:
+        if invocation.input is not None:
+            self.characters += len(invocation.input)
         invocation.future = future = future_class(self, invocation)
         self.replayer.ask(invocation)
         scopes = self.strands.current.scopes  # type: ignore[union-attr] # whoever took an id runs in one
@@ -302,6 +310,7 @@ class Runtime:
             return False
         invocation = future.invocation
         invocation.retries = LAMBDA_RETRIES_MAX
+        invocation.where = _place() or invocation.where
         if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
             own_id = self._own_control("cancel")
             options = given(runId=invocation.child_run_id)
@@ -375,8 +384,7 @@ class Runtime:
         in_history = self.recorded(name) is not None
         takes_it = deprecated or in_history or not self.is_replaying
         if in_history or (takes_it and not deprecated):
-            where = caller(sys._getframe(2))  # noqa: SLF001 - as in invoke
-            self.replayer.ask(Invocation(Kind.MARKER, name, None, where))
+            self.replayer.ask(Invocation(Kind.MARKER, name, None, _place()))
         self._patches[patch_id] = takes_it
         return takes_it
 
@@ -387,3 +395,8 @@ class Runtime:
             strand.chance = Chance(self.run_id, str(strand.number))
         chance: Chance = strand.chance
         return chance
+
+
+def _place() -> Place | None:
+    """Return the nearest place in the author's code that led here."""
+    return caller(sys._getframe(2))  # noqa: SLF001 - CPython's own name for it

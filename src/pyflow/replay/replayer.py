@@ -102,6 +102,7 @@ class Replayer:
         self._news_after = 0
         self.resumes_up_to = 0
         self._unread: Iterator[dict[str, Any]] = iter(())
+        self._next_answer = 0  # where in the news the answer to the next ask stands, if all is as usual
         # What the batch at hand shows of the response before it.
         self._completed: HistoryEvent | None = None
         self._answered: list[Invocation] = []
@@ -117,6 +118,22 @@ class Replayer:
         kind = invocation.kind
         key = self._key(invocation) if kind is _CHILD or kind is _CLOSE else invocation.id
         self._outbox[key] = invocation
+
+    def foreseen(self, activity_id: str, activity_type: Any, options: dict[str, Any]) -> _Attributes | None:
+        """
+        Return the attributes of the event that answers an ask for an activity, where history goes on with it and says the same.
+
+        Nothing is matched by this; that happens when the event is applied. It spares what is needed only where they differ. The
+        input is left to the caller, who alone knows what it means.
+        """
+        try:
+            attributes: _Attributes = self._news[self._next_answer]["activityTaskScheduledEventAttributes"]
+            if attributes["activityId"] != activity_id or attributes["activityType"] != activity_type:
+                return None
+        except (IndexError, KeyError, TypeError):
+            return None
+        self._next_answer += 1
+        return attributes if not options or options.items() <= attributes.items() else None
 
     def cancel(self, invocation: Invocation, *, optional: bool) -> None:
         """
@@ -203,6 +220,7 @@ class Replayer:
         if self._outbox:
             self._settle_accounts()
         self.last_event_id = event_id
+        self._next_answer = event_id - self._news_after + 1  # behind its DecisionTaskCompleted
         self.in_tail = time is None
         if time is not None:
             self.started_event_id, self.time = event_id, time
@@ -303,7 +321,8 @@ class Replayer:
             invocation.id = attributes["workflowId"]
         self._answered.append(invocation)
         state = invocation.step(event_type)
-        if invocation.options or invocation.input != attributes.get("input"):
+        options = invocation.options
+        if invocation.input != attributes.get("input") or (options and not options.items() <= attributes.items()):
             self.drifts += drifts_of(invocation, (event_id, event_type, attributes), self._open_payload)
         if state is _OPEN or state is _CANCELING:
             begun = self._begun[kind]
@@ -469,7 +488,7 @@ class Replayer:
                             f"no decision for it in the response at event {answered_at}",
                             str(invocation),
                             event_id=answered_at,
-                            where=format_place(invocation.where),
+                            where=format_place(invocation.where) or self._locate(),
                         )
                     del self._outbox[key]
         for invocation in self._pointless:
