@@ -81,8 +81,7 @@ class Run:
         self._replayer = self.runtime.replayer
         self._strands = self.runtime.strands
         self._handlers = handlers_of(workflow_class)
-        self._cancel_noted = False
-        self._warned = False
+        self._cancel_noted = self._drift_told = self._warned = False
 
     # -- history in, decisions out -------------------------------------------------------------------------------------
 
@@ -141,34 +140,36 @@ class Run:
             DeciderException: the run follows rules that this pyflow does not know.
             PyflowException: SWF refuses to close the run for a reason that no repetition can mend.
         """
-        replayer, strands = self._replayer, self._strands
+        replayer, runtime, strands = self._replayer, self.runtime, self._strands
         replayer.read(events, started_event_id)
-        drifted = len(self.drifts)
-        strands.read_on = self._read_on
         try:
             while replayer.has_more:
-                self._apply()
-                if self.runtime.fault is not None:
-                    raise self.runtime.fault
+                if self._take():
+                    strands.read_on = self._read_on if replayer.has_whole_batches else None
+                    strands.run_ready(replayer.started_event_id)
+                    if runtime.returned:
+                        strands.close()
+                if runtime.fault is not None:
+                    raise runtime.fault
         finally:
             strands.read_on = None
             replayer.forget()
-        if self.runtime.guard is not None:
-            look_at_blocks(self.runtime.guard, strands)
-        if drifted == 0 and self.drifts:
-            self._log_drift(self.drifts[0])
-        if self.last_event_id >= HISTORY_WARNING and not self._warned:
+        if runtime.guard is not None:
+            look_at_blocks(runtime.guard, strands)
+        if replayer.drifts and not self._drift_told:
+            self._log_drift(replayer.drifts)
+        if replayer.last_event_id >= HISTORY_WARNING and not self._warned:
             self._warned = True
             logger.warning(
                 "run %s of workflow id %r has %d events; SWF ends it at 25,000: continue as new",
                 self.run_id,
                 self.workflow_id,
-                self.last_event_id,
+                replayer.last_event_id,
             )
-        if self._replayer.close_refused is not None and started_event_id is not None:
+        if replayer.close_refused is not None and started_event_id is not None:
             raise PyflowException(
-                f"SWF refuses to close run {self.run_id} as its code asks: {self._replayer.close_refused}. Register what is "
-                f"missing, and it goes on by itself."
+                f"SWF refuses to close run {self.run_id} as its code asks: {replayer.close_refused}. Register what is missing, "
+                f"and it goes on by itself."
             )
 
     def read_ahead(self, events: Sequence[dict[str, Any]]) -> None:
@@ -213,16 +214,10 @@ class Run:
         What goes wrong is no business of the code: it is kept for the loop, and the code is never resumed.
         """
         try:
-            return self._replayer.last_event_id < self._replayer.resumes_up_to and self._take()
+            return self._replayer.has_whole_batches and self._take()
         except BaseException as error:
             self.runtime.give_up(error)
             return False
-
-    def _apply(self) -> None:
-        if self._take():
-            self._strands.run_ready(self.started_event_id)
-            if self.runtime.returned:
-                self._strands.close()
 
     def _take(self) -> bool:
         """Apply a batch and make ready what it answers; False if no code may go on with it."""
@@ -321,7 +316,10 @@ class Run:
         self.workflow = self.workflow_class(WorkflowInvocationHelper(self.runtime))
         return self.workflow.run(workflow_input)
 
-    def _log_drift(self, drift: Drift) -> None:
+    def _log_drift(self, drifts: Sequence[Drift]) -> None:
+        """Tell of the first of the differences, once in the life of the run."""
+        self._drift_told = True
+        drift, *more = drifts
         logger.warning(
             "%s of run %s: its %s is %r in history (event %d) and %r in the code at %s; %d more such differences",
             drift.who,
@@ -331,7 +329,7 @@ class Run:
             drift.event_id,
             drift.asked,
             format_place(drift.where),
-            len(self.drifts) - 1,
+            len(more),
         )
 
 

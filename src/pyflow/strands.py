@@ -249,19 +249,20 @@ class Strands:
         while ready:
             event_id, _, _, strand, why = heappop(ready)
             error: BaseException | None = None
-            if why is not None and why is not strand.wait:
+            if why is not strand.wait:
                 if isinstance(why, Wait) or strand.wait is None or all(one is not why for _, one in strand.interrupts):
                     continue
                 error = strand.due(event_id, until=event_id)
                 if error is None:
                     continue
             strand.wait = None
-            self.now, self.current, self.running = event_id, strand, strand.fiber
+            fiber = strand.fiber
+            self.now, self.current, self.running = event_id, strand, fiber
             try:
-                strand.fiber.resume(error)
+                fiber.resume(error)
             finally:
                 self.running = self.current = None
-                if strand.fiber.dead:
+                if fiber.dead:
                     self._end(strand)
             if self.main is None:
                 ready.clear()

@@ -30,15 +30,14 @@ class Ahead:
     Nearly all code asks for nothing of it, so the events are gone through only when something is asked for, and then once.
 
     Attributes:
-        completed_up_to: the ``startedEventId`` of the last decision task known to be completed; 0 if none.
         begun_by_2_0_0: the first response named no rules.
     """
 
     def __init__(self) -> None:
-        self.completed_up_to = 0
         self.begun_by_2_0_0 = False
         self._rules: int | None = None
         self._unread: Sequence[dict[str, Any]] = ()
+        self._completed_up_to = 0
         self._of_2_0_0_up_to = 0
         self._recorded: dict[str, Recorded] = {}
         self._retries: set[str] = set()
@@ -58,9 +57,6 @@ class Ahead:
             if first is not None:
                 self._rules = rules_of(first)
                 self.begun_by_2_0_0 = not names_rules(first)
-        last = _completed_in(reversed(events))
-        if last is not None:
-            self.completed_up_to = max(self.completed_up_to, last["startedEventId"])
 
     def forget(self) -> None:
         """Let go of events that nobody has asked about: they are applied."""
@@ -76,6 +72,12 @@ class Ahead:
                     read(self, attributes_of(event), event["eventId"])
             except (KeyError, TypeError, AttributeError):
                 continue  # what is wrong with it is said where it is applied
+
+    @property
+    def completed_up_to(self) -> int:
+        """The ``startedEventId`` of the last decision task known to be completed; 0 if none."""
+        self.read()
+        return self._completed_up_to
 
     def recorded(self, name: str) -> Recorded | None:
         """Return the recorded value of a name."""
@@ -105,8 +107,10 @@ class Ahead:
         return started_event_id <= self._of_2_0_0_up_to
 
     def _read_completed(self, attributes: dict[str, Any], _event_id: int) -> None:
+        started = attributes["startedEventId"]
+        self._completed_up_to = max(self._completed_up_to, started)
         if not names_rules(attributes):
-            self._of_2_0_0_up_to = max(self._of_2_0_0_up_to, attributes["startedEventId"])
+            self._of_2_0_0_up_to = max(self._of_2_0_0_up_to, started)
 
     def _read_marker(self, attributes: dict[str, Any], _event_id: int) -> None:
         self._recorded[attributes["markerName"]] = Recorded(attributes.get("details"), with_signal=False)

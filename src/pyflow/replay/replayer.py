@@ -171,6 +171,11 @@ class Replayer:
         self.ahead.look_at(self._news)
 
     @property
+    def has_whole_batches(self) -> bool:
+        """Whether a batch that resumes code is among what is still to be applied."""
+        return self.last_event_id < self.resumes_up_to
+
+    @property
     def has_more(self) -> bool:
         """Whether something of what was read is still to be applied."""
         return self.last_event_id < self._news_after + len(self._news)
