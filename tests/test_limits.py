@@ -28,7 +28,8 @@ class TestOpenItems:
     def small(self, monkeypatch):
         for kind in response.OPEN_MAX:
             monkeypatch.setitem(response.OPEN_MAX, kind, 3)
-        monkeypatch.setattr(replayer, "OPEN_MAX_LEAST", 3)
+        for module in (replayer, response):
+            monkeypatch.setattr(module, "OPEN_MAX_LEAST", 3)
 
     def test_no_more_are_asked_for_than_may_be_open(self, small, deciders):
         def run(self, _):

@@ -24,6 +24,7 @@ LAMBDA_RETRY_REASONS = frozenset({"SdkClientException", "ServiceException"})
 _SUCCEEDED = State.SUCCEEDED
 _MARKER = Kind.MARKER
 _LAMBDA = Kind.LAMBDA
+_CLOSE = Kind.CLOSE
 
 Place = tuple[CodeType, int]
 """A place in code, as cheap as it can be noted: the code object and the offset of the instruction."""
@@ -131,7 +132,7 @@ class Invocation:
 
     def decide(self) -> Decision:
         """Return the decision that asks for it. A replay asks for thousands of things and sends a few."""
-        if self.kind is Kind.CLOSE:
+        if self.kind is _CLOSE:
             decision_type, attributes = self.name, {}
         else:
             decision_type, id_in, name_in = _FORMS[self.kind]
@@ -140,7 +141,9 @@ class Invocation:
                 attributes[name_in] = self.name
             if self.input is not None:
                 attributes["input"] = self.input
-        return {"decisionType": decision_type, DECISION_ATTRIBUTES[decision_type]: {**attributes, **self.options}}
+        if self.options:
+            attributes.update(self.options)
+        return {"decisionType": decision_type, DECISION_ATTRIBUTES[decision_type]: attributes}
 
     @property
     def state(self) -> State:

@@ -50,8 +50,13 @@ def owed_decisions(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> l
 
     Of a kind that has as many open as an execution may have, what is more waits until one of them is over.
     """
-    within_limits = _within_limits(outbox, begun)
-    owed = [_decision(key, invocation) for key, invocation in within_limits if key != CLOSE_KEY]
+    most = max(map(len, begun.values()))
+    items = outbox.items() if len(outbox) + most <= OPEN_MAX_LEAST else _within_limits(outbox, begun)
+    owed = [
+        invocation.decide() if key == invocation.id else _decision(key, invocation)
+        for key, invocation in items
+        if key != CLOSE_KEY
+    ]
     close = outbox.get(CLOSE_KEY)
     if close is not None:
         owed.append(close.decide())
@@ -87,9 +92,6 @@ def fitting(owed: list[Decision]) -> int:
 
 
 def _within_limits(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> Iterator[tuple[str, Invocation]]:
-    if len(outbox) + max(map(len, begun.values())) <= min(OPEN_MAX.values()):
-        yield from outbox.items()
-        return
     room = {kind: limit - len(begun[kind]) for kind, limit in OPEN_MAX.items()}
     for key, invocation in outbox.items():
         kind = invocation.kind

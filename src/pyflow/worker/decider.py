@@ -245,10 +245,11 @@ class Decider:
 
     @property
     def _of_this_thread(self) -> TaskDecider:
-        """What this thread decides with, and the runs that it keeps."""
-        self._refuse_if_forked()
-        decider: TaskDecider | None = getattr(self._of_thread, "decider", None)
-        if decider is None:
+        """What this thread decides with, and the runs that it keeps; a forked child has none of its parent's."""
+        try:
+            decider: TaskDecider = self._of_thread.decider
+        except AttributeError:
+            self._refuse_if_forked()
             decider = self._of_thread.decider = self._make_decider()
         return decider
 

@@ -21,7 +21,7 @@ logger = logging.getLogger("pyflow")
 
 Task = dict[str, Any]
 
-_TASK_MEMBERS: Final = {"taskToken", "workflowExecution", "workflowType", "startedEventId", "events"}
+_TASK_MEMBERS: Final = frozenset({"taskToken", "workflowExecution", "workflowType", "startedEventId", "events"})
 
 
 class DecidedTask(NamedTuple):
@@ -82,6 +82,7 @@ class TaskDecider:
         self._logs = logs
         self._guard: Mode = guard
         self._converter = converter
+        self._seal = converter.seal if converter.seals else None
         self.at_work: Run | None = None
         self._decide = chain(interceptors, "decide", self._decide_unsurrounded)
 
@@ -98,19 +99,18 @@ class TaskDecider:
             PartOfHistory: the history begins later than it must.
             BaseException: what ``Run.advance`` raises; the run is let go of.
         """
-        missing = sorted(_TASK_MEMBERS - task.keys())
-        if missing:
+        if not task.keys() >= _TASK_MEMBERS:
+            missing = sorted(_TASK_MEMBERS - task.keys())
             raise DeciderException(f"this is no decision task: it lacks {', '.join(missing)}")
         return self._decide(task)
 
     def _decide_unsurrounded(self, task: Task) -> Decided:
-        workflow_class = self._class_of(task)
         run = self._go_on(task)
         from_memory = run is not None
         if run is None:
-            run = self._replay(workflow_class, task)
+            run = self._replay(task)
         try:
-            decisions = run.decisions(self._converter.seal if self._converter.seals else None)
+            decisions = run.decisions(self._seal)
         except BaseException:
             self._close(run)
             raise
@@ -153,7 +153,8 @@ class TaskDecider:
             return None
         return run
 
-    def _replay(self, workflow_class: type[Workflow], task: Task) -> Run:
+    def _replay(self, task: Task) -> Run:
+        workflow_class = self._class_of(task)
         events, execution = task["events"], task["workflowExecution"]
         if events and events[0].get("eventId") != 1 and events[0].get("eventType") != "WorkflowExecutionStarted":
             raise PartOfHistory(
