@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import struct
 import threading
 import time
 
@@ -24,6 +25,12 @@ def exchanged(server, *parts: bytes) -> bytes:
         while data := connection.recv(65536):
             answer += data
         return answer
+
+
+def parsed(answer: bytes) -> tuple[int, dict[str, str], dict[str, str]]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    line, *lines = head.decode().split("\r\n")
+    return int(line.split()[1]), dict(each.split(": ", 1) for each in lines), json.loads(body)
 
 
 def raw(server, body: bytes = b"{}", action: str = "ListDomains", *headers: str) -> bytes:
@@ -146,6 +153,31 @@ def test_other_names_of_this_machine_are_taken(served) -> None:
     )
 
 
+@pytest.mark.parametrize("how", ["half-closed", "closed", "reset", "half-closed with a request behind"])
+def test_a_task_goes_to_the_next_poll_where_the_client_of_the_first_is_gone(how: str) -> None:
+    with LocalSWF(poll_wait_s=30.0) as swf, swf.serve() as server:
+        flow = Driver(swf.direct())
+        poll = raw(server, b'{"domain": "d", "taskList": {"name": "tl"}}', "PollForDecisionTask")
+        gone, there = (socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(2))
+        for number, each in enumerate((gone, there), 1):
+            each.sendall(poll)
+            while len(swf._service._waiting) < number:
+                time.sleep(0.001)
+        if how == "reset":
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if how.endswith("behind"):
+            gone.sendall(b"POST")
+        if how.startswith("half-closed"):
+            gone.shutdown(socket.SHUT_WR)
+        else:
+            gone.close()
+        # At once: its thread need not have looked at the connection before.
+        flow.start()
+        assert b'"taskToken"' in there.recv(65536)
+        gone.close()
+        there.close()
+
+
 def test_a_poll_whose_client_is_gone_gets_no_task(served) -> None:
     swf, server = served
     flow = Driver(swf.direct())
@@ -175,11 +207,16 @@ def test_a_poll_whose_client_is_gone_gets_no_task(served) -> None:
         b"POST / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_refused_and_the_connection_closed(served, sent: bytes) -> None:
+def test_what_is_not_http_is_refused_in_awss_shape_and_the_connection_closed(served, sent: bytes) -> None:
     server = served[1]
-    assert exchanged(server, sent).startswith(b"HTTP/1.1 4")
+    status, headers, fault = parsed(exchanged(server, sent))
+    assert 400 <= status < 500
+    assert (headers["content-type"], headers["connection"]) == (JSON, "close")
+    assert (set(fault), fault["__type"].partition("#")[0]) == ({"__type", "message"}, "com.amazon.coral.service")
     assert post(server, "SimpleWorkflowService.ListDomains", {"registrationStatus": "REGISTERED"})[0] == 200
 
 
@@ -202,12 +239,13 @@ def test_a_head_that_no_client_of_ours_sends_is_refused(served, headers: list, s
 
 
 def test_a_head_and_a_body_that_do_not_come_end_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyflow.local.connections.HEADERS_S", 0.05)
-    monkeypatch.setattr("pyflow.local.http.BODY_S", 0.05)
+    monkeypatch.setattr("pyflow.serving.connections.HEAD_S", 0.05)
+    monkeypatch.setattr("pyflow.serving.connections.BODY_S", 0.05)
     with LocalSWF() as swf, swf.serve() as server:
         assert exchanged(server, b"POST / HT") == b""
         assert exchanged(server) == b""
-        assert exchanged(server, raw(server, b"{}")[:-1]).startswith(b"HTTP/1.1 408")
+        status, _, fault = parsed(exchanged(server, raw(server, b"{}")[:-1]))
+        assert (status, fault["__type"]) == (408, "com.amazon.coral.service#RequestExpired")
 
 
 def test_a_slow_client_hinders_no_other(served) -> None:
@@ -224,7 +262,9 @@ def test_too_many_connections_are_told_so(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("pyflow.local.server.CONNECTIONS_MAX", 2)
     with LocalSWF() as swf, swf.serve() as server:
         held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
-        assert exchanged(server, raw(server)).startswith(b"HTTP/1.1 503")
+        status, headers, fault = parsed(exchanged(server, raw(server)))
+        assert (status, headers["content-type"]) == (503, JSON)
+        assert fault["__type"] == "com.amazon.coral.service#ServiceUnavailable"
         for connection in held:
             connection.close()
 

@@ -4,7 +4,6 @@ import http.client
 import json
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +11,6 @@ from pyflow import ServiceFault
 from pyflow.local import LocalSWF, VirtualClock, api
 from pyflow.local import service as service_module
 from pyflow.local.calls import AwaitedCall
-from pyflow.local.connections import Joined
 from pyflow.local.rules.turn import Turn
 from pyflow.local.tasklists import ListKey
 
@@ -209,13 +207,3 @@ class TestOverHttp:
             assert self.worked(swf, server, monkeypatch) == ["pyflow-local-http"]
             with swf._service.busy():
                 assert self.worked(swf, server, monkeypatch) == [OWN]
-
-    def test_head_and_body_of_an_answer_are_one_write(self):
-        written = []
-        joined = Joined(SimpleNamespace(write=written.append))
-        joined.hold()
-        joined.write(b"head")
-        assert written == []
-        joined.write(b"body")
-        joined.write(b"next")
-        assert written == [b"headbody", b"next"]

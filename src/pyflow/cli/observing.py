@@ -112,7 +112,7 @@ class Observation:
                 self.health.report, lambda: (prometheus.text(), CONTENT_TYPE), host, port, shared=place is not None
             )
         except OSError as error:
-            raise Refusal(f"--health-port {health_at}: cannot listen on {host}:{port}: {error.strerror}") from error
+            raise Refusal(f"--health-port {health_at}: {error.strerror}") from error
         logging.getLogger(__name__).info("health at %s/health, metrics at %s/metrics", endpoint.url, endpoint.url)
         self._closing.append(endpoint.close)
         return prometheus

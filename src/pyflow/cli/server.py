@@ -1,6 +1,5 @@
 """``pyflow server``: SWF on this machine."""
 
-import logging
 import os
 import secrets
 import time
@@ -114,8 +113,6 @@ def server(port: int, port_file: str | None, host: str, allow_remote: bool, toke
             f"--host {host} lets other machines in: that takes --allow-remote and --token-file FILE as well; "
             "this machine alone is served at 127.0.0.1"
         )
-    # What is not HTTP is answered with a 400; a line for each on stderr would let anybody fill the log.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     requests = stop_requests()
     token = None if token_file is None else _token_in(Path(token_file))
     service, kept = _service(**how)

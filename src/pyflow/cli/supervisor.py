@@ -144,9 +144,7 @@ class Supervisor:
         try:
             return Endpoint(self.report, None, host, port)
         except OSError as error:
-            raise Refusal(
-                f"--health-port {self._health_at}: cannot listen on {host}:{port}: {error.strerror}"
-            ) from error
+            raise Refusal(f"--health-port {self._health_at}: {error.strerror}") from error
 
     def _watch(self) -> int:
         def ask(number: int, _frame: FrameType | None) -> None:

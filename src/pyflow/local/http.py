@@ -1,34 +1,28 @@
 """
-The HTTP door: SWF's JSON 1.0 protocol for any client, one asyncio task a request.
+The HTTP door: SWF's JSON 1.0 protocol for any client.
 
 What a web page in somebody's browser could send is refused before anything else is looked at: another name for this machine
 in ``Host`` (DNS rebinding), an ``Origin``, a preflight. There is no ``Access-Control`` header in any answer.
 """
 
-import asyncio
 import contextlib
 import hmac
 import logging
 import re
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
 from pyflow.exceptions import PyflowException, ServiceFault
+from pyflow.serving.connections import Connection, Refused, Reply
+from pyflow.serving.heads import Head
 
 from . import api, wire
-from .calls import Call
-from .connections import Connection
+from .calls import Call, Work
 from .mishaps import Delay, Drop, Duplicate, Lose, Mishap, Refuse
 from .service import Service
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = dict[bytes, bytes]
-
-BODY_S: Final = 30.0
 HEADERS_MAX: Final = 64
 JSON: Final = b"application/x-amz-json-1.0"
 OLD_JSON: Final = b"application/json"
@@ -50,58 +44,66 @@ KEPT: Final = POLLS | frozenset(
     }
 )
 
+# What HTTP itself is refused for, in AWS's words.
+CODES: Final = {
+    400: "SerializationException",
+    403: "AccessDeniedException",
+    404: "UnknownOperationException",
+    405: "AccessDeniedException",
+    408: "RequestExpired",
+    411: "SerializationException",
+    413: "RequestEntityTooLargeException",
+    415: "SerializationException",
+    421: "AccessDeniedException",
+    431: "RequestEntityTooLargeException",
+    503: "ServiceUnavailable",
+}
+
 log = logging.getLogger(__name__)
 
 
 class HttpCall(Call):
-    """A call that an asyncio task waits for."""
+    """
+    A call of the listener's thread, which goes on meanwhile.
 
-    __slots__ = ("_future", "_loop", "_thread")
+    Args:
+        then: takes the call once it is answered, in that thread.
+    """
 
-    def __init__(self, work: Any, region: str, connection: Connection) -> None:
+    __slots__ = ("_answered", "_loop", "_submitting", "_then", "_thread")
+
+    def __init__(self, work: Work, region: str, connection: Connection, then: "Callable[[HttpCall], None]") -> None:
         super().__init__(work, region)
         self.alive = connection.is_open
-        self._loop = asyncio.get_running_loop()
+        self._loop = connection.loop
         self._thread = threading.get_ident()
-        self._future: asyncio.Future[None] = self._loop.create_future()
+        self._then = then
+        self._submitting = False
+        self._answered = False
+
+    def submit(self, service: Service) -> bool:
+        """Hand it in; return whether it is answered already, and then ``then`` is the caller's to do."""
+        self._submitting = True
+        try:
+            service.submit(self, alone=True)
+        finally:
+            self._submitting = False
+        return self._answered
 
     def finish(self) -> None:
-        """Wake the task; its loop may have closed with the server."""
-        if threading.get_ident() == self._thread:
-            self._wake()
-            return
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        if not self._future.done():
-            self._future.set_result(None)
-
-    async def wait(self) -> None:
-        """Wait until there is a reply."""
-        await self._future
-
-    async def wait_or(self, gone: Awaitable[Any]) -> bool:
-        """Wait until there is a reply or the client is gone; return whether there is a reply."""
-        watcher = asyncio.ensure_future(gone)
-        try:
-            await asyncio.wait((self._future, watcher), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            watcher.cancel()
-        return self._future.done()
-
-
-class Refusal(Exception):
-    """An answer given before the request is understood."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        self.fault = ServiceFault(code, message, status=status)
-        super().__init__(message)
+        """Go on in the listener's thread."""
+        if threading.get_ident() != self._thread:
+            with contextlib.suppress(RuntimeError):  # its loop has closed with the server
+                self._loop.call_soon_threadsafe(self._then, self)
+        elif self._submitting:
+            self._answered = True
+        else:
+            self._loop.call_soon(self._then, self)
 
 
 class Application:
     """
-    SWF as an ASGI application.
+    SWF as what requests mean.
 
     Args:
         service: who answers.
@@ -113,183 +115,173 @@ class Application:
         self._service = service
         self._hosts = None if hosts is None else {host.encode("ascii") for host in hosts}
         self._token = token
-        self._calls: set[HttpCall] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        with self._service.busy():
-            await self._meet_request(scope, receive, send)
-
-    async def _meet_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        kept = False
-        try:
-            self._look_at(scope, headers)
-            action = wire.action_of(headers.get(b"x-amz-target", b"").decode("latin-1"))
-            kept = action in KEPT
-            answer = await self._answer(action, headers, receive, scope["state"]["connection"])
-            if answer is None:
-                return
-            status, body = answer
-        except Refusal as refusal:
-            kept = False
-            status, body = refusal.fault.status, wire.render_fault(refusal.fault)
-        except asyncio.CancelledError:
-            # The server closes and has waited long enough for this one.
-            return
-        except Exception:
-            log.exception("a request could not be answered")
-            fault = ServiceFault("InternalFailure", "The service failed on this request", status=500)
-            status, body = fault.status, wire.render_fault(fault)
-        connection: Connection = scope["state"]["connection"]
-        await self._send(connection, send, status, body, headers, kept=kept and status < 500 and status != 413)
-
-    def release_polls(self) -> None:
-        """Answer what waits for a task with nothing; called from any thread."""
-        for call in list(self._calls):
-            self._service.release(call)
-
-    def _look_at(self, scope: Scope, headers: Headers) -> None:
+    def admit(self, connection: Connection, head: Head) -> "SwfExchange":
         """
         Refuse what is not for us, before any of the body is read.
 
         Raises:
-            Refusal: with the status that says why.
+            Refused: with the status that says why.
         """
+        headers = head.headers
         if self._hosts is not None and headers.get(b"host", b"").lower() not in self._hosts:
-            raise Refusal(421, "AccessDeniedException", "this service answers only under its own address")
+            raise Refused(421, "this service answers only under its own address")
         if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
-            raise Refusal(403, "AccessDeniedException", "this service does not answer web pages")
-        if scope["method"] != "POST":
-            raise Refusal(405, "AccessDeniedException", "SWF is spoken with POST")
-        if scope["path"] != "/":
-            raise Refusal(404, "UnknownOperationException", "SWF is spoken at /")
-        if len(scope["headers"]) > HEADERS_MAX:
-            raise Refusal(431, "RequestEntityTooLargeException", f"a request has at most {HEADERS_MAX} headers")
+            raise Refused(403, "this service does not answer web pages")
+        if head.method != b"POST":
+            raise Refused(405, "SWF is spoken with POST")
+        if head.target.partition(b"?")[0] != b"/":
+            raise Refused(404, "SWF is spoken at /")
+        if head.count > HEADERS_MAX:
+            raise Refused(431, f"a request has at most {HEADERS_MAX} headers")
         if not headers.get(b"content-type", JSON).startswith((b"application/x-amz-json", OLD_JSON)):
-            raise Refusal(415, "SerializationException", f"SWF is spoken in {JSON.decode()}")
-        if b"transfer-encoding" in headers or not headers.get(b"content-length", b"0").isdigit():
-            raise Refusal(411, "SerializationException", "a request says how long it is: Content-Length")
+            raise Refused(415, f"SWF is spoken in {JSON.decode()}")
         if self._token is not None and not hmac.compare_digest(_access_key(headers), self._token.encode()):
-            raise Refusal(403, "UnrecognizedClientException", "sign requests with this service's access key id")
+            raise Refused(403, "sign requests with this service's access key id", "UnrecognizedClientException")
+        return SwfExchange(self._service, connection, headers)
 
-    async def _answer(
-        self, action: str, headers: Headers, receive: Receive, connection: Connection
-    ) -> tuple[int, bytes] | None:
-        """Return status and body, or None where nobody is there to read them."""
+    def refusal(self, refused: Refused) -> Reply:
+        """Return the answer to what is refused: a fault in AWS's shape, as all others."""
+        fault = ServiceFault(refused.code or CODES[refused.status], str(refused), status=refused.status)
+        return _reply(self._service, refused.status, wire.render_fault(fault), JSON, keeps=False)
+
+
+class SwfExchange:
+    """
+    One request on its way to its answer.
+
+    Args:
+        service: who answers.
+        connection: where the request came and the answer goes.
+        headers: the request's.
+    """
+
+    __slots__ = (
+        "_action",
+        "_connection",
+        "_counted",
+        "_hurried",
+        "_kind",
+        "_over",
+        "_poll",
+        "_region",
+        "_request",
+        "_service",
+        "perishable",
+    )
+
+    def __init__(self, service: Service, connection: Connection, headers: dict[bytes, bytes]) -> None:
+        self._service = service
+        self._connection = connection
+        self._action = wire.action_of(headers.get(b"x-amz-target", b"").decode("latin-1"))
+        self._region = wire.region_of(headers.get(b"authorization", b"").decode("latin-1"))
+        self._kind = OLD_JSON if headers.get(b"content-type", b"").startswith(OLD_JSON) else JSON
+        self._request: dict[str, Any] = {}
+        self._poll: HttpCall | None = None
+        self._hurried = False
+        self._over = False
+        self._counted = True
+        self.perishable = self._action in POLLS
+        service.begin_request()
+
+    def answer(self, body: bytes) -> None:
+        """Carry out the request."""
+        self._step(self._begin, body)
+
+    def hurry(self) -> None:
+        """If it waits for a task, or is about to, answer that there is none."""
+        self._hurried = True
+        if self._poll is not None:
+            self._service.release(self._poll)
+
+    def end(self) -> None:
+        """Give up the place in line of a poll that is not answered."""
+        self._over = True
+        self._stop_counting()
+        if self._poll is not None:
+            self._service.abandon(self._poll)
+            self._poll = None
+
+    def _step(self, what: Callable[..., None], argument: Any) -> None:
+        """Take a step towards the answer; what is raised is the answer."""
         try:
-            wire.check_size(int(headers.get(b"content-length", b"0")))
-            body = await _read_body(receive)
-            if body is None:
-                return None
-            request = wire.parse(body)
-            region = wire.region_of(headers.get(b"authorization", b"").decode("latin-1"))
-            ask = partial(self._carry_out, action, request, region, receive, connection)
-            call = await _meet(self._service.plan(action, request), ask, connection)
-            if call is None:
-                return None
-            if call.fault is not None:
-                raise call.fault
-            return 200, wire.render(call.reply)
+            what(argument)
         except ServiceFault as fault:
-            return fault.status, wire.render_fault(fault)
+            self._refuse(fault)
         except PyflowException:
-            return 503, wire.render_fault(ServiceFault("ServiceUnavailable", "the service is closing", status=503))
+            self._refuse(ServiceFault("ServiceUnavailable", "the service is closing", status=503))
+        except Exception:
+            log.exception("a request could not be answered")
+            self._refuse(ServiceFault("InternalFailure", "The service failed on this request", status=500))
 
-    async def _carry_out(
-        self, action: str, request: dict[str, Any], region: str, receive: Receive, connection: Connection
-    ) -> HttpCall | None:
-        """Hand a request to the service; return its answered call, or None where the client went meanwhile."""
-        call = HttpCall(api.prepare(self._service.engine, action, request), region, connection)
-        self._service.submit(call, alone=True)
-        if action not in POLLS:
-            await call.wait()
-        elif not await self._wait_for_task(call, receive, connection):
+    def _begin(self, body: bytes) -> None:
+        self._request = wire.parse(body)
+        mishap = self._service.plan(self._action, self._request)
+        if mishap is None:
+            self._ask(self._tell)
+        else:
+            self._meet(mishap)
+
+    def _meet(self, mishap: Mishap) -> None:
+        """Carry out the request with the mishap that is planned for it."""
+        if isinstance(mishap, Refuse):
+            raise ServiceFault(mishap.code, mishap.message, status=mishap.status)
+        if isinstance(mishap, Drop):
+            self._connection.abort()
+        elif isinstance(mishap, Delay):
+            self._connection.loop.call_later(mishap.seconds, self._step, self._ask, self._tell)
+        elif isinstance(mishap, Lose):
+            self._ask(lambda _: self._connection.abort())
+        elif isinstance(mishap, Duplicate):
+            self._ask(lambda first: self._ask(lambda _: self._tell(first)))
+
+    def _ask(self, then: Callable[[HttpCall], None]) -> None:
+        """Hand the request to the service; ``then`` takes the answered call."""
+        work = api.prepare(self._service.engine, self._action, self._request)
+        call = HttpCall(work, self._region, self._connection, partial(self._step, then))
+        if call.submit(self._service):
+            then(call)
+        elif self.perishable:
+            self._wait(call)
+
+    def _wait(self, call: HttpCall) -> None:
+        """Let a poll wait for a task: meanwhile the clock may leap."""
+        if self._over:
             self._service.abandon(call)
-            return None
-        return call
-
-    async def _wait_for_task(self, call: HttpCall, receive: Receive, connection: Connection) -> bool:
-        """Wait for a poll's reply; return whether it came before the client went."""
+            return
+        self._poll = call
+        self._stop_counting()
         # Where two processes share a connection, the other one's request must not wait for this one's task.
-        connection.on_further_request = partial(self._service.release, call)
-        if connection.has_further_request:
-            connection.on_further_request()
-        self._calls.add(call)
-        try:
-            with self._service.waiting():
-                return await call.wait_or(receive())
-        finally:
-            self._calls.discard(call)
-            connection.on_further_request = None
+        if self._hurried:
+            self.hurry()
 
-    async def _send(
-        self, connection: Connection, send: Send, status: int, body: bytes, headers: Headers, *, kept: bool
-    ) -> None:
-        old = headers.get(b"content-type", b"").startswith(OLD_JSON)
-        answered = [
-            (b"content-type", OLD_JSON if old else JSON),
-            (b"content-length", str(len(body)).encode("ascii")),
-            (b"x-amzn-requestid", self._service.ids.request_id().encode("ascii")),
-            (b"x-content-type-options", b"nosniff"),
-            (b"cache-control", b"no-store"),
-        ]
-        if not kept:
-            answered.append((b"connection", b"close"))
-        connection.hold()
-        await send({"type": "http.response.start", "status": status, "headers": answered})
-        await send({"type": "http.response.body", "body": body})
+    def _tell(self, call: HttpCall) -> None:
+        """Send what the service says."""
+        self._poll = None
+        if call.fault is not None:
+            raise call.fault
+        self._send(200, wire.render(call.reply))
+
+    def _refuse(self, fault: ServiceFault) -> None:
+        self._poll = None
+        self._send(fault.status, wire.render_fault(fault))
+
+    def _send(self, status: int, body: bytes) -> None:
+        if not self._over:
+            keeps = self._action in KEPT and status < 500
+            self._connection.reply(_reply(self._service, status, body, self._kind, keeps=keeps))
+
+    def _stop_counting(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._service.end_request()
 
 
-async def _meet(
-    mishap: Mishap | None, ask: Callable[[], Awaitable[HttpCall | None]], connection: Connection
-) -> HttpCall | None:
-    """
-    Carry out a request with whatever mishap is planned for it; return the answered call, or None where none is to be told.
-
-    Raises:
-        ServiceFault: the planned one.
-    """
-    if mishap is None:
-        return await ask()
-    if isinstance(mishap, Refuse):
-        raise ServiceFault(mishap.code, mishap.message, status=mishap.status)
-    if isinstance(mishap, Delay):
-        await asyncio.sleep(mishap.seconds)
-    call = None if isinstance(mishap, Drop) else await ask()
-    if isinstance(mishap, Duplicate):
-        await ask()
-    if isinstance(mishap, (Drop, Lose)):
-        connection.transport.abort()
-        return None
-    return call
+def _reply(service: Service, status: int, body: bytes, kind: bytes, *, keeps: bool) -> Reply:
+    headers = f"x-amzn-requestid: {service.ids.request_id()}\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\n"
+    return Reply(status, kind, body, headers.encode("ascii"), keeps)
 
 
-def _access_key(headers: Headers) -> bytes:
+def _access_key(headers: dict[bytes, bytes]) -> bytes:
     found = re.search(rb"Credential=([^/,\s]+)/", headers.get(b"authorization", b""))
     return found[1] if found else b""
-
-
-async def _read_body(receive: Receive) -> bytes | None:
-    """
-    Return the body, or None where the client went away.
-
-    Raises:
-        Refusal: it took too long.
-        ServiceFault: over 1 MB after all.
-    """
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return None
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                wire.check_size(size)
-                if not message.get("more_body"):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise Refusal(408, "RequestExpired", f"the body did not come within {BODY_S:.0f} s") from None

@@ -1,21 +1,16 @@
-"""The HTTP server: where it listens, and its thread."""
+"""The HTTP server of a service: where it listens, and whom it answers."""
 
-import asyncio
-import resource
-import socket
-import threading
 from typing import Final, Self
 
-import uvicorn
+from pyflow.serving.listener import CONNECTIONS_MAX, IDLE_S, Listener, listen
 
-from .connections import Connection
+from . import wire
 from .http import Application
 from .service import Service
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-CONNECTIONS_MAX: Final = 1_536
 TOKEN_CHARACTERS_MIN: Final = 16
-IDLE_S: Final = 75
+DAY_S: Final = 86_400.0
 
 
 class Server:
@@ -40,62 +35,28 @@ class Server:
             )
         if token is not None and (len(token) < TOKEN_CHARACTERS_MIN or not token.isalnum() or not token.isascii()):
             raise ValueError(f"a token is at least {TOKEN_CHARACTERS_MIN} letters and digits, hard to guess")
-        try:
-            self._socket = _listen(host, port)
-        except OSError as error:
-            raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-        self.port: int = self._socket.getsockname()[1]
+        listens = listen(host, port)
+        self.port: int = listens.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
         names = {shown, "127.0.0.1", "localhost", "[::1]"}
         hosts = {f"{name}:{self.port}" for name in names} | (names if self.port == 80 else set())
-        self._application = Application(service, hosts if token is None else None, token)
-        files_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        config = uvicorn.Config(
-            self._application,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            http=Connection,
-            loop="asyncio",
-            server_header=False,
-            proxy_headers=False,
+        self._listener = Listener(
+            Application(service, hosts if token is None else None, token),
+            listens,
+            "pyflow-local-http",
+            body_max=wire.BODY_MAX,
+            connections_max=CONNECTIONS_MAX,
             # Where the clock leaps, a kept connection says that a worker is alive, however long its work takes.
-            timeout_keep_alive=86_400 if service.skips else IDLE_S,
-            timeout_graceful_shutdown=1,
-            limit_concurrency=min(CONNECTIONS_MAX, max(16, files_max - 64)),
+            idle_s=DAY_S if service.skips else IDLE_S,
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="pyflow-local-http", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def close(self) -> None:
         """Stop listening and give waiting polls the empty answer. Idempotent."""
-        self._server.should_exit = True
-        self._application.release_polls()
-        self._thread.join()
-        self._socket.close()
+        self._listener.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named; with it each reply would wait 40 ms for an ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise error if isinstance(error, OSError) else OSError(0, str(error)) from None
-    return listener

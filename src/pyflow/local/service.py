@@ -251,21 +251,20 @@ class Service:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Let the clock not leap within a ``with`` block: a door has a request from its first byte to its answer's last."""
-        self._count_request(1)
+        """Let the clock not leap within a ``with`` block: something is under way."""
+        self.begin_request()
         try:
             yield
         finally:
-            self._count_request(-1)
+            self.end_request()
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Let the clock leap after all, within ``busy``: the request is a poll that waits for a task."""
+    def begin_request(self) -> None:
+        """Let the clock not leap until ``end_request``: a door has a request, from its first byte to its answer's last."""
+        self._count_request(1)
+
+    def end_request(self) -> None:
+        """Let the clock leap again: the answer is sent, nobody is there for it, or it is a poll that waits for a task."""
         self._count_request(-1)
-        try:
-            yield
-        finally:
-            self._count_request(1)
 
     def _count_request(self, change: int) -> None:
         with self._gate:

@@ -4,18 +4,23 @@ The health port: ``GET /health`` and ``GET /metrics`` over HTTP, and nothing els
 For orchestrators and Prometheus. It says names of types and numbers, never an id, an input or a result.
 """
 
-import asyncio
 import json
-import socket
-import threading
-from collections.abc import Awaitable, Callable
-from typing import Any, Self
+import logging
+from collections.abc import Callable
+from typing import Any, Final, Self
 
-import uvicorn
+from pyflow.serving.connections import Connection, Refused, Reply
+from pyflow.serving.heads import Head
+from pyflow.serving.listener import Listener, listen
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Reply = tuple[int, bytes, bytes]
-"""Status, content type, body."""
+HEADERS: Final = b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+CONNECTIONS_MAX: Final = 32
+IDLE_S: Final = 15.0
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[], dict[str, Any]]
+Metrics = Callable[[], tuple[bytes, str]]
 
 
 class Endpoint:
@@ -34,41 +39,23 @@ class Endpoint:
 
     def __init__(
         self,
-        report: Callable[[], dict[str, Any]],
-        metrics: Callable[[], tuple[bytes, str]] | None,
+        report: Report,
+        metrics: Metrics | None,
         host: str = "127.0.0.1",
         port: int = 0,
         *,
         shared: bool = False,
     ) -> None:
-        self._report = report
-        self._metrics = metrics
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, reuse_port=shared)
+        listens = listen(host, port, shared=shared)
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(
-            self._answer,
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            server_header=False,
-            limit_concurrency=32,
+        self.url = f"http://{shown}:{listens.getsockname()[1]}"
+        self._listener = Listener(
+            Pages(report, metrics), listens, "pyflow-health", body_max=0, connections_max=CONNECTIONS_MAX, idle_s=IDLE_S
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="pyflow-health", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def close(self) -> None:
         """Stop listening. Idempotent."""
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
+        self._listener.close()
 
     def __enter__(self) -> Self:
         return self
@@ -76,24 +63,60 @@ class Endpoint:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def _answer(self, scope: dict[str, Any], _receive: Any, send: Send) -> None:
-        status, kind, body = self._reply(scope["method"], scope["path"])
-        headers = [
-            (b"content-type", kind),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _reply(self, method: str, path: str) -> Reply:
-        if method not in {"GET", "HEAD"}:
-            return 405, b"text/plain", b"GET only\n"
-        if path == "/health":
+class Pages:
+    """What the port serves; see ``Endpoint``."""
+
+    def __init__(self, report: Report, metrics: Metrics | None) -> None:
+        self._report = report
+        self._metrics = metrics
+
+    def admit(self, connection: Connection, head: Head) -> "Visit":
+        """Take any request; its page says what is wrong with it."""
+        return Visit(self, connection, head)
+
+    def refusal(self, refused: Refused) -> Reply:
+        """Return the page for what is no request."""
+        return Reply(refused.status, b"text/plain", f"{refused}\n".encode(), HEADERS, keeps=False)
+
+    def page(self, head: Head) -> Reply:
+        """Return the page that is asked for."""
+        if head.method not in {b"GET", b"HEAD"}:
+            return Reply(405, b"text/plain", b"GET only\n", HEADERS)
+        path = head.target.partition(b"?")[0]
+        if path == b"/health":
             report = self._report()
-            return (200 if report["status"] == "ok" else 503), b"application/json", json.dumps(report).encode() + b"\n"
-        if path == "/metrics" and self._metrics is not None:
+            status = 200 if report["status"] == "ok" else 503
+            return Reply(status, b"application/json", json.dumps(report).encode() + b"\n", HEADERS)
+        if path == b"/metrics" and self._metrics is not None:
             body, kind = self._metrics()
-            return 200, kind.encode(), body
-        return 404, b"text/plain", b"there are /health" + (b" and /metrics\n" if self._metrics else b"\n")
+            return Reply(200, kind.encode(), body, HEADERS)
+        return Reply(
+            404, b"text/plain", b"there are /health" + (b" and /metrics\n" if self._metrics else b"\n"), HEADERS
+        )
+
+
+class Visit:
+    """One request for a page."""
+
+    perishable = False
+
+    def __init__(self, pages: Pages, connection: Connection, head: Head) -> None:
+        self._pages = pages
+        self._connection = connection
+        self._head = head
+
+    def answer(self, body: bytes) -> None:
+        """Give the page."""
+        try:
+            page = self._pages.page(self._head)
+        except Exception:
+            log.exception("the health port could not answer")
+            page = Reply(500, b"text/plain", b"failed; the log has more\n", HEADERS, keeps=False)
+        self._connection.reply(page)
+
+    def hurry(self) -> None:
+        """It never waits."""
+
+    def end(self) -> None:
+        """Nothing is held."""
