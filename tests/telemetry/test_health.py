@@ -1,6 +1,7 @@
 """A worker is well while its polls are answered, and its port says so."""
 
 import json
+import socket
 from http.client import HTTPConnection
 from typing import Any
 
@@ -56,6 +57,27 @@ def test_silence_is_a_failure_and_an_answer_mends_it(health: Health, time: Time)
     assert health.report()["status"] == "ok"
 
 
+def test_it_tells_how_long_ago_the_last_answer_was_and_the_fault_since(health: Health, time: Time) -> None:
+    health.call("PollForDecisionTask", {}, dict)
+    time.now_s += 5.26
+    with pytest.raises(ServiceFault):
+        health.call("PollForDecisionTask", {}, denied)
+    (poll,) = health.report()["polls"].values()
+    assert poll == {"answered_s_ago": 5.3, "fault": "AccessDeniedException: not authorized"}
+
+    health.call("PollForDecisionTask", {}, dict)
+    (poll,) = health.report()["polls"].values()
+    assert poll == {"answered_s_ago": 0.0, "fault": None}
+
+
+def test_one_that_is_told_to_end_is_stopping_whatever_its_polls_do(health: Health, time: Time) -> None:
+    with pytest.raises(ServiceFault):
+        health.call("PollForDecisionTask", {}, denied)
+    time.now_s += 1_000
+    health.stop()
+    assert health.report()["status"] == "stopping"
+
+
 def test_a_worker_whose_polls_fail_is_silent_from_the_first_of_them(health: Health, time: Time) -> None:
     health.call("PollForDecisionTask", {}, dict)
     for _ in range(3):
@@ -82,11 +104,18 @@ def test_a_worker_that_never_got_an_answer_fails_too(health: Health, time: Time)
     assert "AccessDeniedException" in report["polls"]["PollForActivityTask"]["fault"]
 
 
+def test_one_that_does_not_even_come_to_poll_fails_too(health: Health, time: Time) -> None:
+    time.now_s += 101  # types are registered before, and may not be allowed
+    assert health.report() == {"status": "failing", "polls": {}}
+
+
 def test_one_kind_of_poll_that_is_silent_is_enough(health: Health, time: Time) -> None:
     with pytest.raises(ServiceFault):
         health.call("PollForActivityTask", {}, denied)
     time.now_s += 90
     health.call("PollForDecisionTask", {}, dict)
+    with pytest.raises(ServiceFault):
+        health.call("PollForDecisionTask", {}, denied)
     time.now_s += 20
     assert health.report()["status"] == "failing"
 
@@ -94,6 +123,14 @@ def test_one_kind_of_poll_that_is_silent_is_enough(health: Health, time: Time) -
 def test_other_calls_say_nothing(health: Health) -> None:
     health.call("RespondDecisionTaskCompleted", {}, dict)
     assert health.report()["status"] == "starting"
+
+
+def raw(endpoint: Endpoint, request: bytes) -> bytes:
+    """Return all that comes back, as it comes."""
+    host, port = endpoint.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
 def get(endpoint: Endpoint, path: str, method: str = "GET") -> tuple[int, str | None, bytes]:
@@ -115,7 +152,9 @@ def test_the_port_serves_both_pages_and_nothing_else(health: Health) -> None:
         health.stop()
         assert get(endpoint, "/health")[0] == 503
         assert get(endpoint, "/metrics") == (200, "text/plain; version=0.0.4", b"pyflow_x 1\n")
-        assert get(endpoint, "/health", "HEAD")[2] == b""
+        head = raw(endpoint, b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert head.endswith(b"\r\n\r\n")
+        assert b"cache-control: no-store\r\n" in head
         assert get(endpoint, "/../etc/passwd")[0] == 404
         assert get(endpoint, "/health", "POST")[0] == 405
 

@@ -57,6 +57,11 @@ def test_calls_are_counted_by_outcome(metrics: Metrics, prometheus: PrometheusSi
     assert value(prometheus, "call_seconds_count", operation="PollForDecisionTask") == 4
 
 
+def test_polls_of_either_kind_may_be_empty(metrics: Metrics, prometheus: PrometheusSink) -> None:
+    metrics.call("PollForActivityTask", {}, dict)
+    assert value(prometheus, "calls_total", operation="PollForActivityTask", outcome="empty") == 1
+
+
 def test_botocore_s_errors_count_under_their_code(metrics: Metrics, prometheus: PrometheusSink) -> None:
     from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -70,14 +75,43 @@ def test_botocore_s_errors_count_under_their_code(metrics: Metrics, prometheus: 
 
 def test_decisions_are_counted_by_how_they_came_about(metrics: Metrics, prometheus: PrometheusSink) -> None:
     metrics.decide(TASK, lambda: SimpleNamespace(from_memory=True))
-    metrics.decide(TASK, lambda: SimpleNamespace(from_memory=False))
+    for _ in range(2):
+        metrics.decide(TASK, lambda: SimpleNamespace(from_memory=False))
     with pytest.raises(NondeterminismException):
         metrics.decide(TASK, raising(NondeterminismException("a timer", "an activity")))
-    for outcome in ("memory", "replay", "NondeterminismException"):
-        assert value(prometheus, "decision_tasks_total", workflow="Order", outcome=outcome) == 1
-    assert value(prometheus, "decision_seconds_count", workflow="Order") == 3
+    counted = {
+        outcome: value(prometheus, "decision_tasks_total", workflow="Order", outcome=outcome)
+        for outcome in ("memory", "replay", "NondeterminismException")
+    }
+    assert counted == {"memory": 1, "replay": 2, "NondeterminismException": 1}
+    assert value(prometheus, "decision_seconds_count", workflow="Order") == 4
     assert value(prometheus, "history_events_bucket", workflow="Order", le="1000.0") == 0
-    assert value(prometheus, "history_events_bucket", workflow="Order", le="3000.0") == 3
+    assert value(prometheus, "history_events_bucket", workflow="Order", le="3000.0") == 4
+
+
+def test_times_are_seconds_from_the_beginning_to_the_end(
+    metrics: Metrics, prometheus: PrometheusSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([100.0, 100.5, 200.0, 202.0, 300.0, 303.0])
+    monkeypatch.setattr("pyflow.telemetry.metrics.perf_counter", lambda: next(clock))
+    metrics.call("ListDomains", {}, dict)
+    metrics.decide(TASK, lambda: SimpleNamespace(from_memory=True))
+    with metrics.perform(ACTIVITY):
+        pass
+    assert value(prometheus, "call_seconds_sum", operation="ListDomains") == 0.5
+    assert value(prometheus, "decision_seconds_sum", workflow="Order") == 2.0
+    assert value(prometheus, "activity_seconds_sum", activity="charge") == 3.0
+
+
+def test_each_sink_gets_all() -> None:
+    sinks = [PrometheusSink(), PrometheusSink()]
+    metrics = Metrics(*sinks)
+    metrics.call("ListDomains", {}, dict)
+    metrics.watch(instruments.RUNS_KEPT, lambda: 7.0)
+    for sink in sinks:
+        assert value(sink, "calls_total", operation="ListDomains", outcome="ok") == 1
+        assert value(sink, "call_seconds_count", operation="ListDomains") == 1
+        assert value(sink, "runs_kept") == 7.0
 
 
 def test_parking_is_counted_when_it_is_sent(metrics: Metrics, prometheus: PrometheusSink) -> None:
@@ -127,6 +161,8 @@ def test_opentelemetry_gets_the_same() -> None:
     metrics.call("PollForDecisionTask", {}, dict)
     metrics.decide(TASK, lambda: SimpleNamespace(from_memory=True))
     metrics.watch(instruments.RUNS_KEPT, lambda: 7.0)
+    metrics.watch(instruments.SLOTS, lambda: 10.0, "thread")
+    metrics.watch(instruments.SLOTS, lambda: 2.0, "process")
     (resource,) = reader.get_metrics_data().resource_metrics
     found = {metric.name: metric.data.data_points for scope in resource.scope_metrics for metric in scope.metrics}
     (calls,) = found["pyflow.calls"]
@@ -136,8 +172,11 @@ def test_opentelemetry_gets_the_same() -> None:
     )
     (kept,) = found["pyflow.runs.kept"]
     assert kept.value == 7.0
+    slots = [(dict(point.attributes), point.value) for point in found["pyflow.slots"]]
+    assert slots == [({"pyflow.executor": "thread"}, 10.0), ({"pyflow.executor": "process"}, 2.0)]
     assert found["pyflow.decision.duration"][0].count == 1
     assert found["pyflow.history.events"][0].explicit_bounds == instruments.EVENTS
+    assert found["pyflow.history.events"][0].sum == 1_003
 
 
 def test_each_metric_is_in_the_operators_page() -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 
 from pyflow.telemetry.tracing import Tracing, span_id, trace_id
 
@@ -84,6 +86,14 @@ def test_start_decision_and_body_are_one_trace_whoever_writes_them(exporter: InM
         span_id("run", event) for event in (1, 9, 6)
     ]
     assert started.parent is None
+    assert [span.kind for span in (started, decision, body)] == [
+        SpanKind.PRODUCER,
+        SpanKind.CONSUMER,
+        SpanKind.CONSUMER,
+    ]
+    for span in (started, decision, body):
+        assert (span.attributes["pyflow.workflow.id"], span.attributes["pyflow.run.id"]) == ("w", "run")
+    assert decision.attributes["pyflow.from_memory"] is True
     assert {span.parent.span_id for span in (decision, body)} == {span_id("run", 1)}
     assert [span.name for span in (started, decision, body)] == ["start Order", "decide Order", "perform charge"]
     assert decision.attributes["pyflow.decisions"] == ("StartTimer",)
@@ -101,7 +111,9 @@ def test_a_child_s_first_decision_links_to_its_parent(tracing: Tracing, exporter
     tracing.decide(task("child", previous=0, parent="run"), decided)
     tracing.decide(task("child", parent="run"), decided)
     first, second = exporter.get_finished_spans()
-    assert [link.context.trace_id for link in first.links] == [trace_id("run")]
+    assert [(link.context.trace_id, link.context.span_id) for link in first.links] == [
+        (trace_id("run"), span_id("run", 1))
+    ]
     assert second.links == ()
 
 
@@ -113,6 +125,50 @@ def test_what_a_body_traces_stands_below_it_with_ids_of_its_own(
         seen.append(trace.get_current_span().get_span_context())
     (body,) = exporter.get_finished_spans()
     assert seen == [body.context]
+
+
+def test_what_is_traced_around_them_is_no_parent_of_theirs(tracing: Tracing, exporter: InMemorySpanExporter) -> None:
+    provider = TracerProvider()
+    with provider.get_tracer("author's").start_as_current_span("request"):
+        start(tracing)
+        perform(tracing)
+    started, body = exporter.get_finished_spans()
+    assert (started.parent, body.parent.span_id) == (None, span_id("run", 1))
+
+
+def test_spans_that_the_author_begins_beside_them_have_ids_of_their_own(
+    tracing: Tracing, exporter: InMemorySpanExporter
+) -> None:
+    perform(tracing)
+    tracing._provider.get_tracer("author's").start_span("of the author").end()
+    body, other = exporter.get_finished_spans()
+    assert other.context.span_id != body.context.span_id
+    assert other.context.trace_id != body.context.trace_id
+
+
+def test_a_start_lasts_as_long_as_its_call(
+    tracing: Tracing, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns = [1_000]
+
+    def call() -> dict[str, str]:
+        now_ns[0] = 5_000
+        return {"runId": "run"}
+
+    monkeypatch.setattr("pyflow.telemetry.tracing.time_ns", lambda: now_ns[0])
+    tracing.call("StartWorkflowExecution", {"workflowId": "w", "workflowType": TYPE}, call)
+    (started,) = exporter.get_finished_spans()
+    assert started.start_time == 1_000
+
+
+def test_a_decision_that_fails_is_told_and_raised(tracing: Tracing, exporter: InMemorySpanExporter) -> None:
+    def undecidable() -> Any:
+        raise ValueError("no such code")
+
+    with pytest.raises(ValueError, match="no such code"):
+        tracing.decide(task(), undecidable)
+    (decision,) = exporter.get_finished_spans()
+    assert decision.status.description == "ValueError: no such code"
 
 
 def test_a_failure_is_told_and_raised(tracing: Tracing, exporter: InMemorySpanExporter) -> None:
