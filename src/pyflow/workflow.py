@@ -6,6 +6,7 @@ Each call that asks for something takes the next id of its kind (contract 3), so
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
@@ -19,6 +20,7 @@ from .recorded import RecordedFuture, record
 from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS
 from .replay.tables import Kind
 from .retry import LAMBDA_RETRY, Attempts, RetryPolicy
+from .signals import handlers_of
 from .swf.decisions import given
 from .swf.decisions import task_list as task_list_named
 
@@ -66,6 +68,16 @@ class Workflow:
     }
     OPTIONS: ClassVar[dict[str, Any]] = {}
     SHOW_LOCALS: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for method in (cls.run, *handlers_of(cls).values()):
+            kind = _not_plain(method)
+            if kind is not None:
+                name = getattr(method, "__qualname__", repr(method))
+                raise TypeError(
+                    f"{name} is {kind}: workflow code is plain Python, which waits without await and yield, by result() or a call"
+                )
 
     def __init__(self, swf: WorkflowInvocationHelper) -> None:
         if not (self.NAME and self.VERSION):
@@ -127,6 +139,13 @@ def register_options(workflow_class: type[Workflow]) -> dict[str, Any]:
         )
     options = workflow_class.__new__(workflow_class).options
     return {name: value if isinstance(value, (dict, str)) else str(value) for name, value in options.items()}
+
+
+def _not_plain(method: Callable[..., Any]) -> str | None:
+    """Say what a function is that does not run when it is called; None: it does."""
+    if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+        return "an async def"
+    return "a generator" if inspect.isgeneratorfunction(method) else None
 
 
 class WorkflowInvocationHelper(Language):
