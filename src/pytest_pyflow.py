@@ -33,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("pyflow_spin_seconds", "processor time that workflow code may take at one go", default="")
     parser.addini("pyflow_guard", "what is done about code that cannot be replayed (off, warn, strict)", default="warn")
     parser.addini(
+        "pyflow_converter", "what values become on their way, a pyflow.DataConverter: module:NAME", default=""
+    )
+    parser.addini(
         "pyflow_workflows", "modules with the workflow classes of *.history.json files", type="args", default=[]
     )
 
@@ -100,6 +103,7 @@ def flow_factory(request: pytest.FixtureRequest) -> "Callable[..., Any]":
 def _made(config: pytest.Config, **options: Any) -> "Iterator[Flow]":
     from pyflow.testing import Flow
 
+    converter = _converter(config)
     spin_s = config.getini("pyflow_spin_seconds")
     world = options.pop("world", None) or _world(config)
     defaults: dict[str, Any] = {"world": world, "replay": _replays(config), "guard": config.getini("pyflow_guard")}
@@ -107,10 +111,21 @@ def _made(config: pytest.Config, **options: Any) -> "Iterator[Flow]":
         defaults["spin_s"] = float(spin_s)
     flow = Flow(**{**defaults, **options})
     flow.folder = config.rootpath / ".pyflow"
+    if converter is not None:
+        flow.converter = converter
     try:
         yield flow
     finally:
         flow.close()
+
+
+def _converter(config: pytest.Config) -> Any:
+    """Return the converter that the ini file names; None: plain JSON."""
+    if not config.getini("pyflow_converter"):
+        return None
+    from pyflow.testing.settings import converter_of
+
+    return converter_of(config)
 
 
 def _world(config: pytest.Config) -> Any:

@@ -119,8 +119,51 @@ def test_module_that_cannot_be_imported_and_file_that_is_none_are_named(project)
 
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(
-        ["*pyflow_workflows names 'shoop', which cannot be imported*", "*x.history.json is not a history file*"]
+        [
+            "*pyflow_workflows names 'shoop', which cannot be imported: No module named 'shoop'.*pythonpath = .*",
+            "*x.history.json is not a history file*",
+        ]
     )
+
+
+VALUES = """
+import pyflow
+encrypted = pyflow.DataConverter(codecs=[pyflow.EncryptionCodec({"k": b"k" * 32})])
+"""
+
+
+def test_converter_of_the_ini_file_is_that_of_the_fixture_and_of_recorded_histories(project):
+    project.makepyfile(values=VALUES)
+    project.makeini("[pytest]\npythonpath = .\npyflow_workflows = shop\npyflow_converter = values:encrypted\n")
+    paths = recorded(project)
+
+    assert "aes-gcm" in paths[0].read_text()
+    run(project, "recorded").assert_outcomes(passed=2)
+
+    project.makeini("[pytest]\npythonpath = .\npyflow_workflows = shop\n")
+    result = run(project, "recorded")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        ["*made with the codec 'aes-gcm', which this side does not have*", "*pyflow_converter*"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("values", "*pyflow_converter is module:NAME, not 'values'*"),
+        ("nothing:here", "*pyflow_converter names 'nothing', which cannot be imported*"),
+        ("values:missing", "*pyflow_converter: module values has no missing*"),
+        ("values:pyflow", "*pyflow_converter: values:pyflow is no pyflow.DataConverter*"),
+    ],
+)
+def test_converter_that_is_none_is_named(project, named, said):
+    project.makepyfile(values=VALUES)
+    project.makeini(f"[pytest]\npythonpath = .\npyflow_converter = {named}\n")
+    result = run(project, "test_shop.py")
+
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines([said])
 
 
 def test_output_of_the_aws_cli_is_replayed_as_far_as_it_says_the_run_id(project):

@@ -1,6 +1,5 @@
 """Recorded histories as tests: files ``*.history.json`` that pytest replays, and how a test writes them."""
 
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 import pytest
 
 from pyflow._fiber import PACKAGE
-from pyflow.exceptions import DeciderException, PyflowException
+from pyflow.exceptions import DeciderException, PayloadException, PyflowException
 from pyflow.history.check import check
 from pyflow.history.files import History, load, save
 from pyflow.workflow import Workflow
 
 from .flow import Flow
+from .settings import converter_of, workflows_of
 
 __all__ = ["HistoryFile", "HistoryItem", "hide_own_frames", "record"]
 
@@ -40,6 +40,7 @@ class HistoryItem(pytest.Item):
         Raises:
             PyflowException: the file is none, or there is no class for it.
             DeciderException: the code does not fit it.
+            PayloadException: what it holds cannot be opened.
         """
         history = load(self.path)
         workflow = _class_for(history, self.config)
@@ -49,6 +50,7 @@ class HistoryItem(pytest.Item):
                 history.workflow_id or "unknown-workflow-id",
                 history.run_id or NO_RUN_ID,
                 history.events,
+                converter=converter_of(self.config),
                 drift=not history.scrubbed,
                 guard=self.config.getini("pyflow_guard"),
             )
@@ -57,6 +59,11 @@ class HistoryItem(pytest.Item):
                 error.add_note("The file does not say the run id, from which children's ids and random draws are made.")
             if history.scrubbed:
                 error.add_note("The file is scrubbed: code that acts on a value acts otherwise on its placeholder.")
+            raise
+        except PayloadException as error:
+            error.add_note(
+                "In the ini file, pyflow_converter = module:NAME names the pyflow.DataConverter of the workers."
+            )
             raise
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -111,7 +118,7 @@ def _class_for(history: History, config: pytest.Config) -> type[Workflow]:
         PyflowException: none of those that are known has it; the message lists them.
     """
     known: dict[tuple[str, str], type[Workflow]] = {}
-    for thing in _named(config):
+    for thing in workflows_of(config):
         for workflow in _classes_in(thing):
             known[str(workflow.NAME), workflow.VERSION] = workflow
     type_ = (history.workflow_type["name"], history.workflow_type["version"])
@@ -123,16 +130,6 @@ def _class_for(history: History, config: pytest.Config) -> type[Workflow]:
             f"conftest.py"
         )
     return known[type_]
-
-
-def _named(config: pytest.Config) -> Iterator[Any]:
-    for name in config.getini("pyflow_workflows"):
-        try:
-            yield importlib.import_module(name)
-        except ImportError as error:
-            raise PyflowException(f"pyflow_workflows names {name!r}, which cannot be imported: {error}") from error
-    for things in config.hook.pytest_pyflow_workflows(config=config):
-        yield from things
 
 
 def _classes_in(thing: Any) -> list[type[Workflow]]:
