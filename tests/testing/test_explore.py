@@ -395,3 +395,8 @@ def test_a_class_that_no_other_process_can_import_is_said_to_be_one(flow):
 
     assert "defined in a function" in flow.explore(Local).not_elsewhere
     assert flow.explore(Two, max_schedules=5).not_elsewhere is None
+
+
+def test_what_cannot_even_be_started_is_told_as_it_is(flow):
+    with pytest.raises(pyflow.PyflowException, match=r"flow.fake\('nobody'\) stands for nothing"):
+        flow.explore(Order, "book", outcomes={"nobody": [1]})

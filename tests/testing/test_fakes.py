@@ -200,6 +200,18 @@ def test_what_cannot_be_meant_is_refused_at_once(options, problem, flow):
         flow.fake(**{"thing": charge, **options})
 
 
+def test_side_effect_of_a_name_is_checked_once_it_is_known_whose_it_is(flow):
+    fits = flow.fake("charge", side_effect=lambda customer, amount, currency="EUR": [customer, amount])
+    assert flow.run(Order, "charged") == ["Ada", 12]
+    assert fits.called
+
+    other = Flow()
+    other.fake("charge", side_effect=lambda: "nothing")
+    with pytest.raises(TypeError, match=r"side_effect\(\) cannot stand in for charge\(customer"):
+        other.run(Order, "charged")
+    other.close()
+
+
 def test_name_of_nothing_is_refused_at_the_start_and_what_is_known_is_listed(flow):
     flow.fake("chrage", returns=1)
 

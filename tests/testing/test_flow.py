@@ -3,7 +3,7 @@
 import re
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -137,6 +137,14 @@ def test_task_list_of_a_call_is_served_when_it_is_named(flow):
 def test_execution_that_was_given_a_timeout_times_out(flow):
     with pytest.raises(pyflow.WorkflowTimedOutException, match="START_TO_CLOSE"):
         flow.run(Forever, execution_start_to_close_timeout=31_536_000)
+
+
+def test_time_passes_by_seconds_timedelta_or_what_makes_one(flow):
+    began_ms = flow.clock.now_ms()
+    flow.advance(1.5)
+    flow.advance(timedelta(minutes=1))
+    flow.advance(timedelta(hours=1), days=1)
+    assert flow.clock.now_ms() - began_ms == 1_500 + 60_000 + 3_600_000 + 86_400_000
 
 
 def test_what_an_execution_waits_for_is_told_with_its_place(flow):
@@ -304,7 +312,7 @@ def test_difference_names_where_the_code_stood_that_recorded_the_history():
     assert "activity" in caught.value.expected
     assert "sleep2" in caught.value.found
     assert "test_flow.py" in caught.value.where
-    (note,) = caught.value.__notes__
+    note, _ = caught.value.__notes__
     assert "history's side was recorded by code that went on to wait at" in note
     assert ".Changing.run" in note
 

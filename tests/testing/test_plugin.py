@@ -99,7 +99,33 @@ def test_difference_fails_the_test_itself_and_names_both_sides(session):
             assert flow.run(Order, "Ada") == "Ada paid"
     """)
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*NondeterminismException*(the first time) StartTimer*(the second time)*in Dice.run*"])
+    place = "*orders.py:* in Dice.run"
+    result.stdout.fnmatch_lines(
+        [
+            f"*NondeterminismException*(the first time, waiting at {place}) StartTimer*(the second time) *(code: {place})*",
+            "*this test made that history: the code depends on something that its history does not hold: *",
+        ]
+    )
+
+
+def test_spinning_code_shows_the_line_of_the_test_alone(session):
+    result = session("""
+        import pyflow, pytest
+
+        class Spinning(pyflow.Workflow):
+            NAME = "Spinning"
+
+            def run(self, _):
+                while True:
+                    pass
+
+        @pytest.mark.flow(spin_s=0.2)
+        def test_spinning(flow):
+            flow.run(Spinning)
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*SpinningException: workflow Spinning neither waits nor ends: *"])
+    result.stdout.no_fnmatch_line("*contextlib.py*")
 
 
 @pytest.mark.parametrize(

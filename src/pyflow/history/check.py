@@ -140,7 +140,7 @@ def _compare(kept: Run, cold: Run, started: int) -> None:
             (stepwise[len(at_once) :], at_once[len(stepwise) :]),
         )
         raise NondeterminismException(
-            f"(the first time) {_said(different[0])}",
+            f"(the first time{'' if (waiting := kept.where()) is None else f', waiting at {waiting}'}) {_said(different[0])}",
             f"(the second time) {_said(different[1])}",
             event_id=started,
             where=cold.where(),

@@ -169,6 +169,8 @@ class Explorer:
         except (KeyboardInterrupt, MemoryError):
             raise
         except Exception as error:
+            if not self.stage.started.executions:
+                raise  # nothing could be started: a wrong parameter, and no matter of order
             raise self._shrunk(error) from error
 
     def _run(self, chooser: Chooser, is_known: Callable[[Any], bool] | None = None) -> Ran:

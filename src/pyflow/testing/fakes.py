@@ -71,7 +71,7 @@ class Fake:
     """
 
     def __init__(
-        self, name: str, signature: inspect.Signature, outcomes: "Outcomes", now_s: Callable[[], float]
+        self, name: str, signature: inspect.Signature | None, outcomes: "Outcomes", now_s: Callable[[], float]
     ) -> None:
         self.name = name
         self.calls: list[Call] = []
@@ -80,7 +80,9 @@ class Fake:
         self._outcomes = outcomes
         self._now_s = now_s
         self._made: list[Any] = []
-        self.stand_for(signature)
+        self._signature = ONE_INPUT
+        if signature is not None:
+            self.stand_for(signature)
 
     def __repr__(self) -> str:
         calls = "; ".join(f"{self.name}{call}" for call in self.calls)

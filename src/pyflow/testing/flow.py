@@ -324,18 +324,19 @@ class Flow:
         """
         self._scheduler.run_until_blocked()
 
-    def advance(self, seconds: float = 0.0, **duration: float) -> None:
+    def advance(self, seconds: float | timedelta = 0.0, **duration: float) -> None:
         """
         Let time pass, and everything happen at its time.
 
         Args:
-            seconds: how many.
+            seconds: how many; or a timedelta.
             duration: or what ``timedelta`` takes: ``days=3``.
 
         Raises:
             UnsupportedException: time does not skip on the service that this runs on, and that is too long to wait.
         """
-        self._scheduler.advance(timedelta(seconds=seconds, **duration))
+        given = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
+        self._scheduler.advance(given + timedelta(**duration))
 
     def skip(self, *, to_ends: bool = True) -> bool:
         """

@@ -136,7 +136,7 @@ class Served:
     def _fake_by_name(self, name: str, outcomes: Outcomes) -> Fake:
         """Make a fake of what has a name, now or once it is known."""
         thing = self._known_as(name)
-        fake = Fake(name, fakes.ONE_INPUT if thing is None else self._signature_of(thing), outcomes, self._now_s)
+        fake = Fake(name, None if thing is None else self._signature_of(thing), outcomes, self._now_s)
         self.fakes.append(fake)
         if thing is not None:
             self._put(fake, thing)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
-from pyflow.exceptions import ServiceFault
+from pyflow.exceptions import NondeterminismException, ServiceFault
 from pyflow.executions import start_workflow
 from pyflow.future import R
 from pyflow.history.check import check
@@ -19,6 +19,12 @@ from .workers import TASK_LIST
 __all__ = ["Started"]
 
 __tracebackhide__ = True
+
+
+SAME_CODE: Final = (
+    "this test made that history: the code depends on something that its history does not hold: a clock, chance, the order of a "
+    "set, a file, a global, an attribute of the class. Or the test has deployed other code since"
+)
 
 
 class Started:
@@ -69,9 +75,14 @@ class Started:
         """Replay every history; see ``Flow.check``."""
         workers = self._workers
         for workflow, workflow_id, run_id, events in self.recorded():
-            if workflow is not None and self._checked.get(run_id) != len(events):
+            if workflow is None or self._checked.get(run_id) == len(events):
+                continue
+            try:
                 check(workflow, workflow_id, run_id, events, converter=workers.converter, guard=workers.guard)
-                self._checked[run_id] = len(events)
+            except NondeterminismException as error:
+                error.add_note(SAME_CODE)
+                raise
+            self._checked[run_id] = len(events)
 
     def recorded(self) -> Iterator[tuple[type[Workflow] | None, str, str, list[dict[str, Any]]]]:
         """Give what there is to replay; see ``Flow.recorded``."""

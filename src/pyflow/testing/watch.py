@@ -17,7 +17,7 @@ from pyflow._fiber import PACKAGE
 from pyflow.exceptions import PyflowException
 from pyflow.replay.invocations import format_place
 
-__all__ = ["SPIN_S", "SpinningException", "limited"]
+__all__ = ["SPIN_S", "Spinning", "SpinningException", "too_long", "watched"]
 
 SPIN_S: Final = 5.0
 """Seconds of processor time that the code of one decision may take."""
@@ -41,6 +41,23 @@ class SpinningException(PyflowException):
     def __init__(self, message: str, where: str | None) -> None:
         self.where = where
         super().__init__(message)
+
+
+def too_long(what: str, limit_s: float, stack: list[str]) -> SpinningException:
+    """
+    Return the exception for code that was interrupted.
+
+    Args:
+        what: whose code it is, for people.
+        limit_s: seconds of processor time that it had.
+        stack: where it was interrupted, innermost first.
+    """
+    return SpinningException(
+        f"{what} neither waits nor ends: its code ran for {limit_s:g} s of processor time in one decision, and was interrupted. "
+        f"A loop in workflow code must wait for something (self.swf.sleep, a result, a signal) or end; long work belongs into "
+        f"an activity.\n  it spins at " + "\n    called at ".join(stack[:STACK_MAX]),
+        stack[0],
+    )
 
 
 class Spinning(KeyboardInterrupt):
@@ -91,31 +108,7 @@ def _look_around() -> None:
 
 
 @contextmanager
-def limited(limit_s: float, what: str) -> Iterator[None]:
-    """
-    Limit the processor time of the block.
-
-    Args:
-        limit_s: seconds.
-        what: whose code it is, for people.
-
-    Raises:
-        SpinningException: it took more.
-    """
-    try:
-        with _watched(limit_s) as step:
-            yield
-    except Spinning:
-        raise SpinningException(
-            f"{what} neither waits nor ends: its code ran for {limit_s:g} s of processor time in one decision, and was "
-            f"interrupted. A loop in workflow code must wait for something (self.swf.sleep, a result, a signal) or end; long "
-            f"work belongs into an activity.\n  it spins at " + "\n    called at ".join(step.stack[:STACK_MAX]),
-            step.stack[0],
-        ) from None
-
-
-@contextmanager
-def _watched(limit_s: float) -> Iterator[_Step]:
+def watched(limit_s: float) -> Iterator[_Step]:
     """
     Watch the block: code in it that takes more than so many seconds of processor time is interrupted.
 

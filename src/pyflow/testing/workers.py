@@ -170,16 +170,19 @@ class Workers:
 
     def _decided(self, task: dict[str, Any]) -> DecidedTask:
         assert self._decider is not None
-        with watch.limited(self._spin_s, f"workflow {task['workflowType']['name']}"):
-            try:
-                return self._decider.process_decision_task(task)
-            except HistoryException:
-                if task["events"][0]["eventId"] == 1:
-                    raise
-                execution = task["workflowExecution"]
-                whole = self.history(execution["workflowId"], execution["runId"])
-                task["events"] = [event for event in whole if event["eventId"] <= task["startedEventId"]]
-                return self._decider.process_decision_task(task)
+        try:
+            with watch.watched(self._spin_s) as step:
+                try:
+                    return self._decider.process_decision_task(task)
+                except HistoryException:
+                    if task["events"][0]["eventId"] == 1:
+                        raise
+                    execution = task["workflowExecution"]
+                    whole = self.history(execution["workflowId"], execution["runId"])
+                    task["events"] = [event for event in whole if event["eventId"] <= task["startedEventId"]]
+                    return self._decider.process_decision_task(task)
+        except watch.Spinning:
+            raise watch.too_long(f"workflow {task['workflowType']['name']}", self._spin_s, step.stack) from None
 
     # -- activities and Lambda functions
 
