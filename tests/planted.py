@@ -360,7 +360,25 @@ class Acting(pyflow.Workflow):
         return ["one"]
 
 
-NAMES = ["ada", "bob", "cleo", "dan", "eve", "fay"]
+NAMES = [
+    "ada",
+    "bob",
+    "cleo",
+    "dan",
+    "eve",
+    "fay",
+    "gus",
+    "hal",
+    "ida",
+    "jim",
+    "kim",
+    "leo",
+    "mia",
+    "ned",
+    "oda",
+    "pam",
+]
+"""So many that two processes hardly ever agree on their order, or on which of them have an odd hash."""
 
 
 @workflow
