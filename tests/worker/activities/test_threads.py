@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from pyflow.worker.activities.threads import Threads
+from pyflow.worker.activities.threads import Threads, _Reused
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
 
@@ -61,15 +61,75 @@ def test_there_are_as_many_as_are_needed_at_once(threads):
 
 
 def test_at_the_end_the_free_ones_end_at_once_and_the_others_after_what_they_do(threads):
-    go_on, found = threading.Event(), []
+    go_on, both = threading.Event(), threading.Barrier(3)
+    found = []
+
+    def wait():
+        found.append(threading.current_thread())
+        both.wait(10)
+        go_on.wait(10)
+
+    threads.run("a", wait)
+    threads.run("b", wait)
+    both.wait(10)
     free = done(threads, "free", lambda: None)
-    threads.run("a", lambda: found.append(threading.current_thread()) or go_on.wait(10))
-    threads.run("b", lambda: found.append(threading.current_thread()) or go_on.wait(10))
 
     threads.close()
-    assert free in found or not free.join(10)
+    free.join(10)
+    assert not free.is_alive()
+    assert all(thread.is_alive() for thread in found)
     go_on.set()
 
-    for thread in [free, *found]:
+    for thread in found:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_one_thread_is_on_its_way_at_a_time_and_one_that_is_done_goes_on_with_what_waits(threads, monkeypatch):
+    called, come = [], _Reused.come
+    monkeypatch.setattr(_Reused, "come", lambda thread: called.append(thread))
+    seen_in, all_done = [], threading.Event()
+    for number in range(3):
+        threads.run(str(number), lambda: seen_in.append(threading.current_thread()))
+    threads.run("last", all_done.set)
+    assert len(called) == 1
+
+    come(called[0])
+    assert all_done.wait(10)
+    assert seen_in == [called[0]] * 3
+    assert len(called) == 2, "it has called the next before it began"
+
+    monkeypatch.undo()
+    come(called[1])
+    while called[1] not in threads._free:
+        called[1].join(0.001)
+    done(threads, "after", lambda: None)
+
+
+def test_what_no_thread_can_be_started_for_is_said_and_done_later(threads, monkeypatch):
+    def no_more(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_Reused, "come", no_more)
+    ran = threading.Event()
+    with pytest.raises(RuntimeError):
+        threads.run("first", ran.set)
+    monkeypatch.undo()
+
+    done(threads, "second", lambda: None)
+
+    assert ran.wait(10)
+
+
+def test_what_comes_after_the_end_is_done_too(threads):
+    free = done(threads, "one", lambda: None)
+    threads.close()
+    free.join(10)
+    late = []
+    ran = threading.Event()
+
+    threads.run("late", lambda: late.append(threading.current_thread()) or ran.set())
+
+    assert ran.wait(10)
+    late[0].join(10)
+    assert not late[0].is_alive()
