@@ -181,12 +181,12 @@ def _events(events: list[Event]) -> list[dict[str, Any]]:
     parsed = decode(f"[{','.join([event.attributes for event in events])}]")
     return [
         {
-            "eventTimestamp": _time(at / 1000),
-            "eventType": kind,
-            "eventId": event_id,
-            EVENT_ATTRIBUTES[kind]: attributes,
+            "eventTimestamp": _time(event.at / 1000),
+            "eventType": event.type,
+            "eventId": event.id,
+            EVENT_ATTRIBUTES[event.type]: attributes,
         }
-        for (event_id, kind, at, _), attributes in zip(events, parsed, strict=True)
+        for event, attributes in zip(events, parsed, strict=True)
     ]
 
 

@@ -226,7 +226,8 @@ class Engine:
             del execution.recent[:-RECENT_EVENTS_MAX]
         for item in dict.fromkeys(turn.touched):
             self._follow(execution, item)
-        self._effects.extend((execution, turn.at, effect) for effect in turn.effects)
+        for effect in turn.effects:
+            self._effects.append((execution, turn.at, effect))
 
     def _follow(self, execution: Execution, item: OpenItem | Execution) -> None:
         """Let an item's row, deadline and place in a task list follow its state."""

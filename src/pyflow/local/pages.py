@@ -19,7 +19,7 @@ def page_size(request: dict[str, Any]) -> int:
 
 def seal_page(tokens: Tokens, purpose: str, now: int, *numbers: int) -> str:
     """Return the token of a further page, made now."""
-    return tokens.seal(f"page of {purpose}", now, *numbers)
+    return tokens.seal(f"page of {purpose}", now, *map(int, numbers))
 
 
 def unseal_page(tokens: Tokens, token: str, purpose: str, now: int) -> list[int]:

@@ -8,13 +8,20 @@ Times are milliseconds since the epoch, as integers; so nothing is ever rounded.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 Attributes = dict[str, Any]
 
 
-class Event(NamedTuple):
-    """One event as it is kept: ``attributes`` is the JSON text of its attributes."""
+class Event(Struct, frozen=True, gc=False):
+    """
+    One event as it is kept: ``attributes`` is the JSON text of its attributes.
+
+    There are many of these, and they hold nothing that leads back to them: the garbage collector need not look at them.
+    """
 
     id: int
     type: str
@@ -31,6 +38,7 @@ class Parent(NamedTuple):
     initiated_id: int
 
 
+@lru_cache(maxsize=1024)
 def milliseconds(duration: str | None) -> int | None:
     """Return SWF's duration (text of seconds, ``NONE``, or nothing) in milliseconds; None is no limit."""
     return None if duration is None or duration in ("NONE", "") else int(duration) * 1000

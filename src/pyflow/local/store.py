@@ -37,7 +37,7 @@ class Store:
     def append_events(self, execution: Execution, events: list[Event]) -> None:
         """Add events to the end of a run's history."""
         run = execution.run
-        self._events.extend((run, *event) for event in events)
+        self._events += [(run, event.id, event.type, event.at, event.attributes) for event in events]
 
     def keep(self, execution: Execution, item: OpenItem | Execution) -> None:
         """Note that an item has changed; its row follows with the group."""
@@ -319,7 +319,7 @@ class Store:
             "SELECT id, type, at, attributes FROM events WHERE run = ? AND id BETWEEN ? AND ? ORDER BY id",
             (run, first, last),
         )
-        return list(map(Event._make, found))
+        return [Event(*row) for row in found]
 
     def count_events(self, run: int) -> Counter[str]:
         """Return how many events of each type a run has."""

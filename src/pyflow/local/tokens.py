@@ -6,7 +6,7 @@ state of its task: a task's started event exists once.
 """
 
 import hashlib
-import hmac
+from hmac import compare_digest
 
 from . import faults
 
@@ -26,7 +26,7 @@ class Tokens:
 
     def seal(self, purpose: str, *numbers: int) -> str:
         """Return a token for a purpose (text without ``~``) that holds these numbers."""
-        text = "~".join((purpose, *map(str, map(int, numbers))))
+        text = "~".join((purpose, *map(str, numbers)))
         return f"{text}~{self._digest(text)}"
 
     def unseal(self, token: str, purpose: str) -> list[int]:
@@ -39,9 +39,9 @@ class Tokens:
         text, _, digest = token.rpartition("~")
         made_for, *numbers = text.split("~")
         # compare_digest takes no other text than ASCII, and our own tokens are nothing else.
-        if made_for != purpose or not token.isascii() or not hmac.compare_digest(digest, self._digest(text)):
+        if made_for != purpose or not token.isascii() or not compare_digest(digest, self._digest(text)):
             raise faults.invalid("Invalid token")
-        return [int(number) for number in numbers]
+        return list(map(int, numbers))
 
     def _digest(self, text: str) -> str:
         keyed = self._keyed.copy()

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from pyflow.local.state import ActivityTask, DecisionTask, LambdaTask, Timer, milliseconds
+from pyflow.local.state import ActivityTask, Attributes, DecisionTask, LambdaTask, OpenItem, Timer, milliseconds
 
-from .turn import Turn, given
+from .turn import Turn
 
 LAMBDA_TIMEOUT: Final = "900"
 """The seconds a function has where the decision does not say."""
@@ -17,8 +17,7 @@ def start_decision_task(turn: Turn, identity: str | None) -> DecisionTask:
     assert task is not None and task.available
     execution.scheduled = None
     execution.started = task
-    attributes = {"scheduledEventId": task.event_id, **given({"identity": identity}, "identity")}
-    task.started_id = turn.record("DecisionTaskStarted", attributes)
+    task.started_id = turn.record("DecisionTaskStarted", _start_of(task, identity))
     task.started_at = turn.at
     span = milliseconds(task.attributes["startToCloseTimeout"])
     task.due = None if span is None else turn.at + span
@@ -26,10 +25,16 @@ def start_decision_task(turn: Turn, identity: str | None) -> DecisionTask:
     return task
 
 
+def _start_of(task: OpenItem, identity: str | None) -> Attributes:
+    attributes: Attributes = {"scheduledEventId": task.event_id}
+    if identity is not None:
+        attributes["identity"] = identity
+    return attributes
+
+
 def start_activity_task(turn: Turn, task: ActivityTask, identity: str | None) -> None:
     """Give an activity task to a worker. The decider need not hear of it."""
-    attributes = {"scheduledEventId": task.event_id, **given({"identity": identity}, "identity")}
-    task.started_id = turn.record("ActivityTaskStarted", attributes)
+    task.started_id = turn.record("ActivityTaskStarted", _start_of(task, identity))
     task.started_at = task.heartbeat_at = turn.at
     arm_activity(turn, task)
 

@@ -57,7 +57,12 @@ DECIDES: Final = frozenset(
 
 def given(source: dict[str, Any], *members: str) -> Attributes:
     """Return those members that have a value; an empty string is one."""
-    return {member: source[member] for member in members if source.get(member) is not None}
+    found: Attributes = {}
+    for member in members:
+        value = source.get(member)
+        if value is not None:
+            found[member] = value
+    return found
 
 
 class Turn:
