@@ -249,9 +249,14 @@ class ExecutionHandle:
                 return
 
     def _end(self) -> dict[str, Any] | None:
-        """Return the event that closed it for good: a run that continued as new goes on with its successor."""
-        while (closed := self.closed) is not None and closed["eventType"] == "WorkflowExecutionContinuedAsNew":
+        """Return the event that closed it for good."""
+        return self._end_after(self.closed)
+
+    def _end_after(self, closed: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return the event that closed it for good, given that of the run it is in: one that continued as new has a successor."""
+        while closed is not None and closed["eventType"] == "WorkflowExecutionContinuedAsNew":
             self.run_id = attributes_of(closed)["newExecutionRunId"]
+            closed = self.closed
         return closed
 
     def _events(self) -> list[dict[str, Any]]:
@@ -297,14 +302,15 @@ class WorkflowHandle(ExecutionHandle, Generic[R]):
         until_s = None if seconds is None else time.monotonic() + seconds
         most_s = POLL_LOCAL_MAX_S if is_local(self.client) else POLL_MAX_S
         pause_s = POLL_FIRST_S
+        closed: dict[str, Any] | None = None
         if hasattr(self.client, "wait_for_close"):
             pause_s = most_s = POLL_S
-            self._wait(pause_s if seconds is None else min(pause_s, seconds))
-        while (closed := self._look()) is None:
+            closed = self._wait(pause_s if seconds is None else min(pause_s, seconds))
+        while (closed := self._look(closed)) is None:
             left_s = pause_s if until_s is None else until_s - time.monotonic()
             if left_s <= 0:
                 raise WaitTimedOutException(f"{self.workflow_id} was not closed within {seconds} seconds")
-            self._wait(min(pause_s, left_s))
+            closed = self._wait(min(pause_s, left_s))
             pause_s = min(most_s, pause_s * 1.5)
         return outcome_of(closed, self.converter, self.returns)  # type: ignore[no-any-return] # what the type hint says
 
@@ -325,21 +331,23 @@ class WorkflowHandle(ExecutionHandle, Generic[R]):
         """Return the events of the run that it is in, all pages, in the API's form."""
         return self._events()
 
-    def _wait(self, seconds: float) -> None:
-        """Let some time pass; where the client can tell that the run has closed, only until then."""
+    def _wait(self, seconds: float) -> dict[str, Any] | None:
+        """Let some time pass; where the client can tell that the run has closed, only until then: return what closed it."""
         if not hasattr(self.client, "wait_for_close"):
             time.sleep(seconds)
-            return
+            return None
         try:
-            self.client.wait_for_close(self.domain, self.execution, max(0.0, seconds))
+            closed: dict[str, Any] | None = self.client.wait_for_close(self.domain, self.execution, max(0.0, seconds))
         except ServiceFault as fault:
             if judge(fault) is not Verdict.RETRY:
                 raise
             time.sleep(min(POLL_FIRST_S, seconds))
+            return None
+        return closed
 
-    def _look(self) -> dict[str, Any] | None:
+    def _look(self, closed: dict[str, Any] | None) -> dict[str, Any] | None:
         try:
-            return self._end()
+            return self._end() if closed is None else self._end_after(closed)
         except ServiceFault as fault:
             if judge(fault) is not Verdict.RETRY:
                 raise

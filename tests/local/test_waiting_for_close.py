@@ -17,12 +17,15 @@ def flow():
     with LocalSWF() as swf:
         driver = Driver(swf.direct())
         driver.swf = swf
+        driver.told = []
         yield driver
 
 
 def waiter(flow: Driver, run_id: str) -> threading.Thread:
-    """A thread that waits, and is known to the service as waiting."""
-    thread = threading.Thread(target=flow.client.wait_for_close, args=("d", execution(run_id), LONG_S))
+    """A thread that waits, and is known to the service as waiting; ``flow.told`` is what it is told."""
+    thread = threading.Thread(
+        target=lambda: flow.told.append(flow.client.wait_for_close("d", execution(run_id), LONG_S))
+    )
     thread.start()
     while not flow.swf._service._watchers:
         pass
@@ -40,7 +43,7 @@ def test_it_returns_when_the_run_closes(flow):
     flow.decide(decisions.complete_workflow_execution(result="1"))
 
     thread.join(LONG_S / 2)
-    assert not thread.is_alive()
+    assert flow.told == flow.events(run_id)[-1:]
     assert not flow.swf._service._watchers
 
 
@@ -48,13 +51,16 @@ def test_it_returns_at_once_where_the_run_is_closed(flow):
     run_id = flow.start()
     flow.decide(decisions.complete_workflow_execution(result="1"))
 
-    flow.client.wait_for_close("d", execution(run_id), LONG_S)
+    closed = flow.client.wait_for_close("d", execution(run_id), LONG_S)
+
+    assert closed == flow.events(run_id)[-1]
+    assert closed["eventType"] == "WorkflowExecutionCompleted"
 
 
 def test_it_returns_when_its_time_is_over_and_leaves_nothing_behind(flow):
     run_id = flow.start()
 
-    flow.client.wait_for_close("d", execution(run_id), 0.0)
+    assert flow.client.wait_for_close("d", execution(run_id), 0.0) is None
 
     flow.describe(run_id)  # comes after the note that nobody waits any more
     assert not flow.swf._service._watchers
@@ -66,7 +72,7 @@ def test_it_returns_when_the_service_closes(flow):
     flow.swf.close()
 
     thread.join(LONG_S / 2)
-    assert not thread.is_alive()
+    assert flow.told == [None]
     with pytest.raises(PyflowException, match="closed"):
         flow.client.wait_for_close("d", execution("r"), LONG_S)
 
@@ -74,3 +80,13 @@ def test_it_returns_when_the_service_closes(flow):
 def test_a_run_that_is_not_there_is_unknown(flow):
     with pytest.raises(ServiceFault, match="UnknownResourceFault"):
         flow.client.wait_for_close("d", execution("nobody"), LONG_S)
+
+
+def test_a_closed_run_keeps_its_last_event_in_memory_and_the_others_in_the_file_alone(flow):
+    run_id = flow.start()
+    flow.decide(decisions.record_marker("m"), decisions.complete_workflow_execution(result="1"))
+
+    (run,) = flow.swf._service.engine._cache.values()
+
+    assert [event.type for event in run.recent] == ["WorkflowExecutionCompleted"]
+    assert flow.history(run_id)[-2:] == ["MarkerRecorded", "WorkflowExecutionCompleted"]

@@ -4,12 +4,15 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
+from .state import Event
 from .tasklists import ListKey
 
 Alive = Callable[[], bool]
 
 
-class Context(NamedTuple):
+class Context(Struct, frozen=True):
     """
     What an operation knows of its caller and the moment.
 
@@ -90,3 +93,14 @@ class AwaitedCall(Call):
         if self.fault is not None:
             raise self.fault
         return self.reply
+
+
+class Watch(threading.Event):
+    """Somebody who waits for a run to close; ``event`` is the one that closed it."""
+
+    event: Event | None = None
+
+    def tell(self, event: Event | None) -> None:
+        """Wake whoever waits; None: not because it has closed."""
+        self.event = event
+        self.set()

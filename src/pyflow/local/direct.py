@@ -55,7 +55,7 @@ class DirectClient:
         self.__dict__[name] = call
         return call
 
-    def wait_for_close(self, domain: str, execution: dict[str, str], timeout_s: float) -> None:
+    def wait_for_close(self, domain: str, execution: dict[str, str], timeout_s: float) -> dict[str, Any] | None:
         """
         Wait until a run has closed, or until the time is over; returns at once if it is closed.
 
@@ -66,11 +66,15 @@ class DirectClient:
             execution: ``{"workflowId": ..., "runId": ...}``.
             timeout_s: real seconds.
 
+        Returns:
+            The event that closed it, in the API's form; None where it has not.
+
         Raises:
             ServiceFault: UnknownResourceFault.
             PyflowException: the service is closed.
         """
-        self._service.wait_for_close(domain, execution, timeout_s)
+        event = self._service.wait_for_close(domain, execution, timeout_s)
+        return None if event is None else _events([event])[0]
 
     @property
     def can_post(self) -> bool:

@@ -7,7 +7,7 @@ the store holds the same, durably, and is read again whenever memory cannot be t
 
 import sqlite3
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from . import faults, outcomes
@@ -46,7 +46,7 @@ class Engine:
         clock: kept for those who move it; each operation is told its time.
 
     After each operation ``to_match`` names the task lists that have both tasks and waiting polls; after each commit
-    ``invocations`` are the functions to run, ``ended_lambdas`` those that no longer matter, and ``closed_runs`` what has closed.
+    ``invocations`` are the functions to run, ``ended_lambdas`` those that no longer matter, and ``closed`` what has closed.
     """
 
     def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
@@ -58,7 +58,7 @@ class Engine:
         self.to_match: set[ListKey] = set()
         self.invocations: list[Invocation] = []
         self.ended_lambdas: list[tuple[int, int]] = []
-        self.closed_runs: list[int] = []
+        self.closed: list[Execution] = []
         self.require_lambda_role = False
         self.throttles: Throttles | None = None
         self.refuse_decision: Callable[[str, dict[str, Any]], str | None] = lambda kind, attributes: None
@@ -72,7 +72,7 @@ class Engine:
         self._effects.clear()
         self.invocations.clear()
         self.ended_lambdas.clear()
-        self.closed_runs.clear()
+        self.closed.clear()
         self.registry = Registry(self.store)
         self.deadlines = Deadlines()
         self.task_lists.forget_tasks()
@@ -199,8 +199,18 @@ class Engine:
             yield from reversed(events)
             last = events[0].id - 1
 
-    def trim(self) -> None:
-        """Let go of what need not be in memory; only between groups, when all of it is in the store."""
+    def last_event(self, execution: Execution) -> Event:
+        """Return the last event of a run; of a closed one it is that which closed it."""
+        return self.read_events(execution, execution.last_id, execution.last_id)[0]
+
+    def trim(self, closed: Iterable[Execution]) -> None:
+        """
+        Let go of what need not be in memory; only between groups, when all of it is in the store.
+
+        Of what has closed, nearly nothing but its last event is asked for again.
+        """
+        for execution in closed:
+            del execution.recent[:-1]
         while len(self._cache) > CACHED_EXECUTIONS_MAX:
             self._cache.popitem(last=False)
 
@@ -248,7 +258,7 @@ class Engine:
         elif isinstance(item, Execution) and item.closed_at is not None:
             domain_of = self.registry.domain(item.domain)
             domain_of.open_runs.pop(item.workflow_id, None)
-            self.closed_runs.append(item.run)
+            self.closed.append(item)
             self._expiries.setdefault(item.domain, item.closed_at + domain_of.retention_ms)
         elif isinstance(item, LambdaTask) and item.closed:
             self.ended_lambdas.append((execution.run, item.event_id))

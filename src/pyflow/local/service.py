@@ -28,13 +28,14 @@ from typing import Any, Final
 from pyflow.exceptions import PyflowException, ServiceFault
 
 from . import api, faults
-from .calls import AwaitedCall, Call, Context, Wait
+from .calls import AwaitedCall, Call, Context, Wait, Watch
 from .engine import BrokenDeadline, Engine
 from .inbox import Inbox
 from .lambdas import Function, Invocation, Lambdas, Outcome
 from .mishaps import Delay, Drop, Duplicate, Lose, Mishap, NoAnswer, Plan, Refuse
 from .rules import tasks
 from .rules.turn import Turn
+from .state import Event
 
 POLLERS_MAX: Final = 1_000
 DAY_S: Final = 86_400.0
@@ -96,7 +97,7 @@ class Service:
         self._sleeps_until_s = 0.0
         self._waiting: OrderedDict[Call, None] = OrderedDict()
         self._finished: deque[Call] = deque()
-        self._watchers: dict[int, list[threading.Event]] = {}
+        self._watchers: dict[int, list[Watch]] = {}
         self._astray = False
         self.plan: Plan = lambda action, request: None
         self._requests = 0
@@ -277,14 +278,15 @@ class Service:
         """Whether the clock leaps over times when nothing happens."""
         return self._clock.skips
 
-    def wait_for_close(self, domain: str, execution: Mapping[str, str], timeout_s: float) -> None:
+    def wait_for_close(self, domain: str, execution: Mapping[str, str], timeout_s: float) -> Event | None:
         """
-        Wait until a run has closed, for so long at most; the caller looks how it stands then.
+        Wait until a run has closed, for so long at most, and return the event that closed it; None: the caller looks how
+        it stands.
 
         Raises:
             ServiceFault: UnknownResourceFault.
         """
-        closed = threading.Event()
+        closed = Watch()
         watched: list[int] = []
 
         def watch(context: Context) -> None:
@@ -293,13 +295,14 @@ class Service:
             if run.open:
                 self._watchers.setdefault(run.run, []).append(closed)
             else:
-                closed.set()
+                closed.tell(self.engine.last_event(run))
 
         self.run(watch, "")
         if not closed.wait(timeout_s):
             self._tell(lambda: self._unwatch(watched[0], closed))
+        return closed.event
 
-    def _unwatch(self, run: int, closed: threading.Event) -> None:
+    def _unwatch(self, run: int, closed: Watch) -> None:
         left = [each for each in self._watchers.pop(run, []) if each is not closed]
         if left:
             self._watchers[run] = left
@@ -364,7 +367,8 @@ class Service:
                 if self._closing and not self._inbox:
                     while self._waiting:
                         self._answer_empty(next(iter(self._waiting)))
-                    self._wake_watchers(list(self._watchers))
+                    for run in list(self._watchers):
+                        self._tell_watchers(run, None)
                     return
                 idle_s = 0.0 if self._inbox else self._skip_or(self._idle_s())
                 self._sleeps_until_s = time.monotonic() + idle_s
@@ -457,15 +461,15 @@ class Service:
         """What was done is durable: answer, and let the world hear of it."""
         while self._finished:
             self._finished.popleft().finish()
-        closed, self.engine.closed_runs = self.engine.closed_runs, []
-        self._wake_watchers(closed)
+        closed, self.engine.closed = self.engine.closed, []
+        for execution in closed:
+            self._tell_watchers(execution.run, self.engine.last_event(execution))
         self._hand_out_lambdas()
-        self.engine.trim()
+        self.engine.trim(closed)
 
-    def _wake_watchers(self, runs: list[int]) -> None:
-        for run in runs:
-            for watcher in self._watchers.pop(run, ()):
-                watcher.set()
+    def _tell_watchers(self, run: int, event: Event | None) -> None:
+        for watcher in self._watchers.pop(run, ()):
+            watcher.tell(event)
 
     def _start_over(self) -> None:
         """Throw the group away and read the state again; where the disk gives nothing now, the next group does it first."""
