@@ -7,6 +7,7 @@ types that SWF has, the attributes of each type present, nothing after the close
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import index
 from typing import Any
 
 from pyflow.exceptions import HistoryException
@@ -25,19 +26,26 @@ def news(events: Sequence[dict[str, Any]], *, after: int, until: int | None) -> 
     Raises:
         HistoryException: it does not begin with WorkflowExecutionStarted, or there is no DecisionTaskStarted at ``until``.
     """
-    first = events[0].get("eventId") if events and isinstance(events[0], dict) else None
     # Ids are dense, so an id is a position. Where that does not hold, it shows when the events are applied.
-    origin = first if isinstance(first, int) else 1
-    new = events[max(0, after + 1 - origin) : None if until is None else max(0, until + 1 - origin)]
-    kind: Any = new[0].get("eventType") if after == 0 and first == 1 and new else "WorkflowExecutionStarted"
-    if kind != "WorkflowExecutionStarted" and EVENT_ATTRIBUTES.get(kind, "") in new[0]:
-        raise unsound(f"it begins with {kind}, not with WorkflowExecutionStarted", 1)
-    last = new[-1] if new else None
-    if until is not None and until > after and not (isinstance(last, dict) and last.get("eventId") == until):
-        check_order(new, after + 1)
-        raise unsound(
-            f"it ends at event {after + len(new)}, before the task's DecisionTaskStarted at {until}. A page may be missing"
-        )
+    try:
+        begin = after + 1 - index(events[0]["eventId"])
+    except (IndexError, KeyError, TypeError):
+        begin = after
+    new = events[max(0, begin) : None if until is None else max(0, begin + until - after)]
+    if after == begin == 0 and new and isinstance(new[0], dict):
+        kind = new[0].get("eventType", "")
+        if kind != "WorkflowExecutionStarted" and EVENT_ATTRIBUTES.get(kind, "") in new[0]:
+            raise unsound(f"it begins with {kind}, not with WorkflowExecutionStarted", 1)
+    if until is not None and until > after:
+        try:
+            is_whole = new[-1]["eventId"] == until
+        except (IndexError, KeyError, TypeError):
+            is_whole = False
+        if not is_whole:
+            check_order(new, after + 1)
+            raise unsound(
+                f"it ends at event {after + len(new)}, before the task's DecisionTaskStarted at {until}. A page may be missing"
+            )
     return new
 
 

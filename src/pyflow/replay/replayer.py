@@ -43,6 +43,7 @@ from .rules import names_rules
 from .tables import ANSWERS, CLOSES, OUTCOMES, SILENT, TABLES, Answer, Kind, State
 
 _Attributes = dict[str, Any]
+_NOTHING: Final[Iterator[Any]] = iter(())
 
 
 class Replayer:
@@ -99,9 +100,9 @@ class Replayer:
         self._more_count = 0
         self._settled: list[Invocation] = []
         self._news: Sequence[dict[str, Any]] = ()
-        self._news_after = 0
+        self._news_after = self._news_up_to = 0
         self.resumes_up_to = 0
-        self._unread: Iterator[dict[str, Any]] = iter(())
+        self._unread: Iterator[dict[str, Any]] = _NOTHING
         self._next_answer = 0  # where in the news the answer to the next ask stands, if all is as usual
         # What the batch at hand shows of the response before it.
         self._completed: HistoryEvent | None = None
@@ -164,11 +165,12 @@ class Replayer:
             HistoryException: it does not go on where the last one ended, or ends before the task does.
             DeciderException: the run's rules have a number that this pyflow does not know.
         """
-        self._news = news(events, after=self.last_event_id, until=until)
-        self._news_after = self.last_event_id
-        self._unread = iter(self._news)
-        self.resumes_up_to = self.last_event_id + _whole_batches(self._news)
-        self.ahead.look_at(self._news)
+        after = self._news_after = self.last_event_id
+        new = self._news = news(events, after=after, until=until)
+        self._unread = iter(new)
+        self._news_up_to = after + len(new)
+        self.resumes_up_to = after + _whole_batches(new) if until is None else self._news_up_to
+        self.ahead.look_at(new)
 
     @property
     def has_whole_batches(self) -> bool:
@@ -178,11 +180,11 @@ class Replayer:
     @property
     def has_more(self) -> bool:
         """Whether something of what was read is still to be applied."""
-        return self.last_event_id < self._news_after + len(self._news)
+        return self.last_event_id < self._news_up_to
 
     def forget(self) -> None:
         """Let go of the events that were read: all of them are applied."""
-        self._news, self._unread, self._news_after = (), iter(()), self.last_event_id
+        self._news, self._unread = (), _NOTHING
         self.ahead.forget()
 
     def apply(self) -> list[Invocation]:

@@ -6,7 +6,7 @@ response may have been lost. So it goes on only if it stands exactly where the t
 replayed cold. Being wrong here would be worse than being slow.
 """
 
-from collections import OrderedDict
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -40,8 +40,8 @@ class RunCache:
 
     def __init__(self, runs_max: int, bytes_max: int | None = None) -> None:
         self._runs_max = runs_max
-        self._bytes_max = bytes_max
-        self._runs: OrderedDict[str, tuple[Run, int]] = OrderedDict()
+        self._bytes_max = math.inf if bytes_max is None else bytes_max
+        self._runs: dict[str, tuple[Run, int]] = {}  # with their sizes, the least recently used first
         self.bytes = 0
         self.close_run: Callable[[Run], None] = Run.close
 
@@ -82,7 +82,7 @@ class RunCache:
         size = RUN_BYTES + CHARACTER_BYTES * run.characters + FIBER_BYTES * (run.fibers - 1)
         self._runs[run.run_id] = run, size
         self.bytes += size
-        while len(self._runs) > self._runs_max or (self._bytes_max is not None and self.bytes > self._bytes_max):
+        while self.bytes > self._bytes_max or len(self._runs) > self._runs_max:
             oldest = next(iter(self._runs))
             self.forget(oldest)
             if oldest == run.run_id:
@@ -91,8 +91,9 @@ class RunCache:
 
     def forget(self, run_id: str) -> None:
         """Close a kept run, if it is one."""
-        if run_id in self._runs:
-            run, size = self._runs.pop(run_id)
+        kept = self._runs.pop(run_id, None)
+        if kept is not None:
+            run, size = kept
             self.bytes -= size
             self.close_run(run)
 
