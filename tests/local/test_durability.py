@@ -1,6 +1,8 @@
 """What the file keeps: everything that was answered, over a restart."""
 
+import errno
 import os
+import shutil
 import sqlite3
 import stat
 from base64 import b64decode
@@ -11,6 +13,7 @@ import decisions
 from local_driver import Driver, activity, child
 from pyflow.exceptions import PyflowException
 from pyflow.local import LocalSWF, VirtualClock
+from pyflow.local.files import LOG_BYTES
 
 
 def reopened(path, clock: VirtualClock) -> tuple[LocalSWF, Driver]:
@@ -153,6 +156,47 @@ def test_a_log_without_its_file_is_not_thrown_away(tmp_path) -> None:
     with pytest.raises(PyflowException, match=r"write-ahead log flow\.sqlite-wal is"):
         LocalSWF(path)
     assert log.read_bytes() == b"what was done last"
+
+
+class TestLog:
+    @pytest.mark.parametrize("fast", [False, True])
+    def test_has_room_from_the_start_unless_nobody_waits_for_the_disk(self, tmp_path, fast) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        LocalSWF(tmp_path / "elsewhere" / "flow").close()
+        (tmp_path / "flow").symlink_to(tmp_path / "elsewhere" / "flow")
+        log = tmp_path / "elsewhere" / "flow-wal"
+        with LocalSWF(tmp_path / "flow", fast=fast):
+            assert (log.stat().st_size >= LOG_BYTES) is not fast
+        assert not log.exists()
+
+    def test_of_a_killed_service_is_read_before_it_is_given_room(self, tmp_path) -> None:
+        path = tmp_path / "flow"
+        with LocalSWF(path) as swf:
+            Driver(swf.direct()).start()
+            for name in ("flow", "flow-wal"):
+                shutil.copy(tmp_path / name, tmp_path / name.replace("flow", "copy"))
+        log = tmp_path / "copy-wal"
+        os.truncate(log, len(log.read_bytes().rstrip(b"\0")))
+        with LocalSWF(tmp_path / "copy") as swf:
+            assert (
+                swf.direct().count_open_workflow_executions(domain="d", startTimeFilter={"oldestDate": 0})["count"] == 1
+            )
+            assert log.stat().st_size >= LOG_BYTES
+
+    def test_takes_no_room_on_a_disk_that_is_full(self, tmp_path, monkeypatch) -> None:
+        def full(descriptor: int, data: bytes) -> int:
+            written(descriptor, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        written = os.write
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                "pyflow.local.files.os.write", lambda at, data: (full if len(data) > 1_000 else written)(at, data)
+            )
+            swf = LocalSWF(tmp_path / "flow")
+        with swf:
+            assert (tmp_path / "flow-wal").stat().st_size < 100_000
+            Driver(swf.direct()).start()
 
 
 def test_a_place_that_cannot_hold_a_file_is_told(tmp_path) -> None:
