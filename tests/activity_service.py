@@ -3,11 +3,16 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from queue import Empty, Queue
 from typing import Any
 
 from pyflow.exceptions import ServiceFault
+from pyflow.swf.methods import ACTIONS
+from pyflow.swf.posts import Post
 from pyflow.worker.activities import ActivityWorker
+
+METHODS = {action: method for method, action in ACTIONS.items()}
 
 
 class Service:
@@ -89,6 +94,39 @@ class Service:
         """Wait for so many answers and give them."""
         self.until(lambda: len(self.answers) >= number)
         return self.answers
+
+
+class Posting(Service):
+    """The same in the worker's process: it also takes calls that nobody waits for."""
+
+    can_post = True
+
+    def post(self, *posts: Post) -> list["Posted"]:
+        return [Posted(self, post) for post in posts]
+
+
+class Posted:
+    """A call that is carried out beside whoever posted it."""
+
+    def __init__(self, service: Service, post: Post) -> None:
+        self._call = getattr(service, METHODS[post.action])
+        self._post = post
+        threading.Thread(target=self._carry_out, daemon=True).start()
+
+    def withdraw(self) -> None:
+        """Polls do not wait long here."""
+
+    def _carry_out(self) -> None:
+        try:
+            reply = self._call(**self._post.request)
+        except ServiceFault as fault:
+            self._post.done(partial(_raise, fault))
+        else:
+            self._post.done(lambda: reply or {})
+
+
+def _raise(fault: ServiceFault) -> Any:
+    raise fault
 
 
 @contextmanager

@@ -127,9 +127,14 @@ def poll_activity_task(client: Client, domain: str, task_list: str, identity: st
     Raises:
         ServiceFault: the poll failed.
     """
-    request = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
+    request = activity_poll(domain, task_list, identity)
     task = _call(client.poll_for_activity_task, "PollForActivityTask", request)
     return task if task.get("taskToken") else None
+
+
+def activity_poll(domain: str, task_list: str, identity: str) -> dict[str, Any]:
+    """Return the request of ``poll_activity_task``."""
+    return {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
 
 
 class Poller:

@@ -9,14 +9,14 @@ import pytest
 
 import bodies_in_processes as bodies
 import pyflow
-from activity_service import Service, working
+from activity_service import Posting, Service, working
 from pyflow import activity
 from pyflow.worker.activities import ActivityWorker
 
 
-@pytest.fixture
-def service():
-    return Service()
+@pytest.fixture(params=[Service, Posting])
+def service(request):
+    return request.param()
 
 
 def begun(service):

@@ -8,16 +8,16 @@ import time
 import pytest
 
 import pyflow
-from activity_service import Service, working
+from activity_service import Posting, Service, working
 from pyflow import activity
 from pyflow.converter import DataConverter
 from pyflow.payloads.stores import FileStore
 from pyflow.worker.activities import heart
 
 
-@pytest.fixture
-def service():
-    return Service()
+@pytest.fixture(params=[Service, Posting])
+def service(request):
+    return request.param()
 
 
 def test_bodies_wait_for_one_another_on_one_thread(service):
@@ -135,14 +135,15 @@ def test_a_heartbeat_does_not_block_the_loop_and_its_newest_details_arrive(servi
     async def charge(_):
         for number in range(1_000):
             activity.current().heartbeat(number)
-        while not service.beats:
+        while not service.beats or service.beats[-1]["details"] != "999":
             await asyncio.sleep(0.01)
 
     service.put("0")
     with working(service, charge):
         service.answered(1)
 
-    assert [beat["details"] for beat in service.beats] == ["999"]
+    # The first goes out at once: if the heart has its turn soon enough, with what was the newest then.
+    assert len(service.beats) < 1_000
     assert all(caller.startswith("pyflow-heart") for caller in callers)
 
 

@@ -39,20 +39,30 @@ class Slots:
         """
         with self._changed:
             while not stop.is_set():
-                if all(self._free.values()):
-                    for executor in self._free:
-                        self._free[executor] -= 1
+                if self._has_taken():
                     return True
                 self._changed.wait(LOOK_S)
                 while_waiting()
         return False
+
+    def take_at_once(self) -> bool:
+        """Take a slot of each executor if all have one now."""
+        with self._changed:
+            return self._has_taken()
+
+    def _has_taken(self) -> bool:
+        if not all(self._free.values()):
+            return False
+        for executor in self._free:
+            self._free[executor] -= 1
+        return True
 
     def give_back(self, executors: Iterable[Executor]) -> None:
         """Give back a slot of each of these executors."""
         with self._changed:
             for executor in executors:
                 self._free[executor] += 1
-            self._changed.notify_all()
+            self._changed.notify()  # with one slot more of each of them, at most one can take a slot of each
 
 
 class Pace:
@@ -68,12 +78,19 @@ class Pace:
         self._next_s = 0.0
         self._lock = Lock()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether there is no limit."""
+        return not self._interval_s
+
     def wait_s(self) -> float:
         """Return the seconds until the next start may be, without taking it."""
         return max(0.0, self._next_s - time.monotonic())
 
     def take(self) -> float:
         """Take the next start, and return the seconds until then."""
+        if self.is_free:
+            return 0.0
         with self._lock:
             now_s = time.monotonic()
             start_s = max(now_s, self._next_s)

@@ -7,6 +7,8 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Condition, Event, Thread
 from typing import Any, Final, get_args
 
@@ -25,13 +27,15 @@ from pyflow.interceptors import Interceptor, intercept, surroundings
 from pyflow.payloads.sealing import MARK
 from pyflow.retry import UNOPENED
 from pyflow.swf.client import Client, create_client
+from pyflow.swf.posts import can_post
 from pyflow.tasks import ActivityTask
-from pyflow.worker.polling import Poller, Task, backoff_max_s, poll_activity_task
+from pyflow.worker.polling import Poller, Task, activity_poll, backoff_max_s, poll_activity_task
 from pyflow.worker.registration import ACTIVITY_TYPES, register_types
 from pyflow.worker.responding import with_store
 
 from .answers import Answers
 from .bodies import Outcome, perform, raised, told
+from .express import Express
 from .heart import LEAST_S, Beat, Heart
 from .loop import Loop, run_alone
 from .performance import Performance
@@ -126,14 +130,13 @@ class ActivityWorker:
         self._slots = Slots(_sizes(self._activities.values(), concurrency))
         self._pace = Pace(max_per_second)
         self._paces = {type_: Pace(each.worker_side.max_per_second) for type_, each in self._activities.items()}
-        self._pollers = [
-            Poller(self._poll, self._stop, backoff_max_s=backoff_max_s(self._client)) for _ in range(pollers)
-        ]
+        self._told: SimpleQueue[None] = SimpleQueue()  # wakes ``run``; a signal handler may put into it
+        self._pollers = [self._new_poller() for _ in range(pollers)]
         self._serving: set[Poller] = set()
         self._fault: BaseException | None = None
-        self._answers = Answers(self._client, self._stop)
         self._heart = Heart()
         self._threads = Threads()
+        self._answers = Answers(self._client, self._stop, self._threads)
         self._processes = Processes(self._client, converter, cancel_grace_s)
         self._loop: Loop | None = None
         self._under_way: set[Performance | str] = set()  # a string: the token of a task that nobody here performs
@@ -195,11 +198,14 @@ class ActivityWorker:
         for thread in threads:
             thread.start()
         try:
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(SIGNALS_S)
+            while not self._stop.is_set():
+                with suppress(Empty):
+                    self._told.get(timeout=SIGNALS_S)
         finally:  # also Ctrl-C, where this is the main thread
             self.stop()
+            for poller in self._pollers:
+                if isinstance(poller, Express):
+                    poller.withdraw()
             for thread in threads:
                 thread.join()
             self._end()
@@ -229,7 +235,7 @@ class ActivityWorker:
         self._refuse_elsewhere()
         performance = self._taken(task)
         if performance is None:
-            self._answer_unknown(task)
+            self._answers.unknown(task, self._identity, self._served)
             return
         attempt = _here if performance.activity.worker_side.executor != "async" else run_alone
         outcome = self._opened(performance)
@@ -242,8 +248,16 @@ class ActivityWorker:
         if not self._stop.is_set():
             self._stopped_s = time.monotonic()
         self._stop.set()
+        self._told.put(None)
 
     # -- tasks come in ---------------------------------------------------------------------------------------------
+
+    def _new_poller(self) -> Poller:
+        longest_s = backoff_max_s(self._client)
+        if not can_post(self._client):
+            return Poller(self._poll, self._stop, backoff_max_s=longest_s)
+        request = activity_poll(self._domain, self._task_list, self._identity)
+        return Express(self._client, request, self._goes_on, self._stop, backoff_max_s=longest_s)
 
     def _poll(self) -> Task | None:
         return poll_activity_task(self._client, self._domain, self._task_list, self._identity)
@@ -262,10 +276,23 @@ class ActivityWorker:
                 if raw is not None:
                     self._begin(raw)
         except BaseException as error:
-            self._fault = self._fault or error
-            self.stop()
+            self._broke(error)
         finally:
             self._serving.discard(poller)
+
+    def _goes_on(self, raw: Task) -> bool:
+        """Begin a task if there is room for another body beside it now, and no pace to keep; else do nothing."""
+        if not self._pace.is_free or not self._slots.take_at_once():
+            return False
+        try:
+            self._begin(raw)
+        except BaseException as error:
+            self._broke(error)
+        return True
+
+    def _broke(self, error: BaseException) -> None:
+        self._fault = self._fault or error
+        self.stop()
 
     def _raise_if_stuck(self) -> None:
         """
@@ -384,21 +411,19 @@ class ActivityWorker:
 
     def _finish(self, performance: Performance, beat: Beat, outcome: Outcome) -> None:
         """Answer a task; whatever happens, the slot is free again."""
-        try:
-            self._heart.leave(beat)
-            self._answers.give(performance, outcome)
-        finally:
-            self._remove(performance, performance.activity.worker_side.executor)
+        executor = performance.activity.worker_side.executor
+        self._heart.leave(beat)
+        self._answers.give(performance, outcome, lambda: self._remove(performance, executor))
 
     def _refuse(self, raw: Task, kept: Executor) -> None:
         try:
-            self._answers.try_to(raw.get("activityId"), lambda: self._answer_unknown(raw))
+            self._answers.give_unknown(raw, self._identity, self._served)
         finally:
             self._remove(raw["taskToken"], kept)
 
-    def _answer_unknown(self, raw: Task) -> None:
-        served = ", ".join(f"{name} {version}" for name, version in sorted(self._activities)) or "none"
-        self._answers.unknown(raw, self._identity, served)
+    @property
+    def _served(self) -> str:
+        return ", ".join(f"{name} {version}" for name, version in sorted(self._activities)) or "none"
 
     # -- books, and the end ----------------------------------------------------------------------------------------
 
@@ -413,7 +438,8 @@ class ActivityWorker:
         self._slots.give_back([executor])
 
     def _give_back_others(self, kept: Executor) -> None:
-        self._slots.give_back(executor for executor in self._slots.sizes if executor != kept)
+        if len(self._slots.sizes) > 1:
+            self._slots.give_back(executor for executor in self._slots.sizes if executor != kept)
 
     def _end(self) -> None:
         """Let bodies end, then tell them to, then do without them."""
@@ -436,15 +462,15 @@ class ActivityWorker:
 
     def _give_up(self, left: list[Performance]) -> None:
         """Answer for bodies that do not end: their workflows need not wait for a timeout."""
-        threads = []
+        answered = []
         for performance in left:
             logger.error("the worker stops, and leaves the body of activity %s running", performance)
             outcome = Outcome("CANCELED", "its worker stopped, and the body did not end when it was told to")
-            threads.append(Thread(target=self._answers.give, args=(performance, outcome), daemon=True))
-            threads[-1].start()
+            answered.append(Event())
+            Thread(target=self._answers.give, args=(performance, outcome, answered[-1].set), daemon=True).start()
         until_s = time.monotonic() + LAST_ANSWERS_S
-        for thread in threads:
-            thread.join(max(0.0, until_s - time.monotonic()))
+        for each in answered:
+            each.wait(max(0.0, until_s - time.monotonic()))
 
     def _is_done_within(self, seconds: float) -> bool:
         until_s = time.monotonic() + seconds
