@@ -14,7 +14,7 @@ from pyflow import DataConverter, EncryptionCodec, FileStore, PayloadException, 
 from pyflow.history.check import DriftException, check
 from pyflow.swf.events import attributes_of
 from pyflow.worker import responding
-from pyflow.worker.polling import poll_decision_task
+from pyflow.worker.polling import decision_poll, poll_decision_task
 
 KEY = EncryptionCodec.new_key()
 ALL = pytest.mark.parametrize("how", ["plain", "zlib", "encrypted", "everything"])
@@ -336,7 +336,7 @@ def test_decider_whose_store_takes_nothing_leaves_the_task(flow, tmp_path):
     store.works = True
     execution = flow.start(Echo, "x" * 40_000)
     store.works = False
-    task = poll_decision_task(flow.client, flow.domain, flow.task_list, "other")
+    task = poll_decision_task(flow.client, decision_poll(flow.domain, flow.task_list, "other"))
     decider = pyflow.Decider(
         [Echo], flow.domain, flow.task_list, "other", client=flow.client, converter=DataConverter(store=store)
     )

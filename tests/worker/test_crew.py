@@ -256,7 +256,7 @@ def test_stop_from_a_signal_handler_of_the_polling_thread(watchdog_s):
 
 def test_a_grace_ends_the_wait_for_polls_under_way():
     with site(poll_wait_s=30.0) as here:
-        decider = pyflow.Decider([Steps], "d", "tl", "me", client=here.client)
+        decider = pyflow.Decider([Steps], "d", "tl", "me", client=Recording(here.client))
         thread = here.run(decider.poll_for_decision_tasks, lambda: None)
         wait_for(lambda: decider._crews and decider.idle, "polls under way")
         began_s = time.monotonic()
@@ -286,7 +286,7 @@ def test_what_python_cannot_survive_in_a_lane_ends_the_loop(monkeypatch):
 
     monkeypatch.setattr(crew_module.Crew, "has_decided", broken)
     with site() as here:
-        decider = pyflow.Decider([Steps], "d", "tl", "me", client=here.client)
+        decider = pyflow.Decider([Steps], "d", "tl", "me", client=Recording(here.client))
         decider.ensure_workflows_registered()
         here.start(Steps, 1)
         with pytest.raises(SystemError):

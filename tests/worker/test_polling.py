@@ -7,7 +7,7 @@ import pytest
 from pyflow.exceptions import ServiceFault
 from pyflow.swf import repeating
 from pyflow.worker import polling
-from pyflow.worker.polling import Poller, poll_activity_task, poll_decision_task, whole_history
+from pyflow.worker.polling import Poller, decision_poll, poll_activity_task, poll_decision_task, whole_history
 
 
 def fault(code: str, status: int = 400) -> ServiceFault:
@@ -48,7 +48,7 @@ def first_page(events: list[int], **more: Any) -> dict[str, Any]:
 
 
 def poll(client: Replies, stop: threading.Event | None = None) -> dict[str, Any] | None:
-    return poll_decision_task(client, "d", "list", "me", stop=stop or Waits())
+    return poll_decision_task(client, decision_poll("d", "list", "me"), stop or Waits())
 
 
 class TestDecisionTask:

@@ -125,7 +125,7 @@ class Standing:
 
     ident = None
     jobs_begun = 1
-    job = Job("deciding", lambda _: None)
+    job = Job(lambda: "deciding", lambda _: None)
 
     def __init__(self):
         self.decider = SimpleNamespace(at_work=None, kept_runs=list)

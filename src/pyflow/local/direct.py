@@ -81,14 +81,18 @@ class DirectClient:
         """Whether there is ``post``: not where each call is carried out by the thread that makes it."""
         return self._service.has_thread
 
-    def post(self, *posts: Post) -> list[Posted]:
+    def post(self, *posts: Post, is_busy: bool = False) -> list[Posted]:
         """
         Hand in calls in this order, and wait for none of them; see ``pyflow.swf.posts``.
+
+        Args:
+            posts: the calls.
+            is_busy: the calling thread has other things to do; else it may carry them out itself.
 
         A call that meets a planned mishap has a thread of its own, and comes when it comes.
         """
         posted = [PostedCall(self._service, post) for post in posts]
-        self._service.post(call for call in posted if call.is_ready())
+        self._service.post((call for call in posted if call.is_ready()), lead=not is_busy)
         return list(posted)
 
     def accepts(self, operation: str, member: str) -> bool:

@@ -132,9 +132,13 @@ class Service:
         else:
             self._inbox.ring()
 
-    def post(self, calls: Iterable[Call]) -> None:
+    def post(self, calls: Iterable[Call], *, lead: bool) -> None:
         """
-        Hand in calls, of which the caller waits for none: it runs them itself where nobody else is at work.
+        Hand in calls, of which the caller waits for none.
+
+        Args:
+            calls: in their order.
+            lead: the caller has nothing else to do: it runs them itself where nobody else is at work.
 
         One that comes after the service was closed has a PyflowException as its fault.
         """
@@ -144,7 +148,7 @@ class Service:
             except PyflowException as closed:
                 call.fault = closed
                 call.finish()
-        if self._may_lead():
+        if lead and self._may_lead():
             self._lead()
         else:
             self._inbox.ring()

@@ -37,5 +37,9 @@ class Posted(Protocol):
 
 
 def can_post(client: Client) -> bool:
-    """Say whether a client has ``post(*posts) -> list[Posted]``: calls in that order, of which one service makes one group."""
+    """
+    Say whether a client has ``post(*posts, is_busy=False) -> list[Posted]``.
+
+    The calls are carried out in that order; by the thread that posts them, unless it says that it is busy.
+    """
     return getattr(client, "can_post", None) is True

@@ -29,6 +29,8 @@ ASKED_MAX: Final = 1_000
 """How many answers are remembered, until the first of them is found in a history."""
 PREFIX: Final = "pyflow-"
 """What own lists begin with, so that an IAM policy can allow them."""
+AFFINITY_MEMBERS: Final = frozenset({"taskList", "taskListScheduleToStartTimeout"})
+"""What an answer has more that brings a run back."""
 NAME_MAX: Final = 256
 """Characters of a task list's name."""
 

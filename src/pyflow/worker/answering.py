@@ -7,8 +7,9 @@ sent again, or dropped.
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from threading import Event
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pyflow.exceptions import (
     DeciderException,
@@ -21,7 +22,7 @@ from pyflow.exceptions import (
 from pyflow.swf.client import Client
 from pyflow.swf.faults import Verdict, judge
 
-from .affinity import Affinity
+from .affinity import AFFINITY_MEMBERS, Affinity
 from .deciding import Decided, DecidedTask, PartOfHistory, Task, title
 from .owners import CodeStopped, GivenUp
 from .polling import whole_history
@@ -29,6 +30,8 @@ from .responding import respond
 from .undecidable import OnUndecidable, instead
 
 logger = logging.getLogger("pyflow")
+
+RESPOND: Final = "RespondDecisionTaskCompleted"
 
 
 class DecidesTasks(Protocol):
@@ -67,19 +70,39 @@ class Answering:
         self._on_undecidable = on_undecidable
         self._stopping = stopping
 
-    def answer(self, task: Task, owner: DecidesTasks) -> None:
-        """Have a task decided and send the answer, or another one, or none. Raises nothing."""
+    def answer(self, task: Task, owner: DecidesTasks, outcome: Callable[[], Decided] | None = None) -> None:
+        """
+        Have a task decided and send the answer, or another one, or none. Raises nothing.
+
+        Args:
+            task: whole, or with its newest events.
+            owner: of its run.
+            outcome: gives or raises what came of deciding it, where that is done.
+        """
         try:
-            decided = self._decide(task, owner)
+            decided = self._decide(task, owner, outcome or partial(owner.decide, task))
             if decided is not None:
-                self._send(task, decided, owner)
+                self._send(task, self.response(task, decided), owner)
         except Exception:
             logger.exception("%s: not answered, for a fault of ours", title(task))
 
-    def _decide(self, task: Task, owner: DecidesTasks) -> Decided | None:
+    def answer_again(self, task: Task, response: dict[str, Any], owner: DecidesTasks, tried: Exception) -> None:
+        """Go on with an answer of which a first try has failed. Raises nothing."""
+        try:
+            self._send(task, response, owner, tried=tried)
+        except Exception:
+            logger.exception("%s: not answered, for a fault of ours", title(task))
+
+    def response(self, task: Task, decided: Decided) -> dict[str, Any]:
+        """Return the members of the response to a task that is decided."""
+        self._affinity.notice(task)
+        brings_back = decided.kept and not self._stopping.is_set()
+        return {**_members(decided.task), **(self._affinity.members(task) if brings_back else {})}
+
+    def _decide(self, task: Task, owner: DecidesTasks, outcome: Callable[[], Decided]) -> Decided | None:
         """Have a task decided; None: it was answered otherwise, or is not answered."""
         try:
-            return self._decide_whole(task, owner)
+            return self._decide_whole(task, owner, outcome)
         except NondeterminismException as error:
             self._instead(task, str(error), code_is_wrong=True)
         except PayloadStoreException as error:
@@ -97,9 +120,9 @@ class Answering:
             self._instead(task, f"{type(error).__name__}: {error}")
         return None
 
-    def _decide_whole(self, task: Task, owner: DecidesTasks) -> Decided | None:
+    def _decide_whole(self, task: Task, owner: DecidesTasks, outcome: Callable[[], Decided]) -> Decided | None:
         try:
-            return owner.decide(task)
+            return outcome()
         except PartOfHistory:
             whole = self._whole(task)
             return None if whole is None else owner.decide(whole)
@@ -114,13 +137,12 @@ class Answering:
             self._affinity.turn_off("histories cannot be fetched; is swf:GetWorkflowExecutionHistory allowed?")
         return whole
 
-    def _send(self, task: Task, decided: Decided, owner: DecidesTasks) -> None:
-        self._affinity.notice(task)
-        brings_back = decided.kept and not self._stopping.is_set()
-        members = self._affinity.members(task) if brings_back else {}
-        fault = self._respond(task, decided.task, members)
-        if fault is not None and members and judge(fault) is Verdict.OURS:
-            fault = self._respond(task, decided.task, {})
+    def _send(
+        self, task: Task, response: dict[str, Any], owner: DecidesTasks, *, tried: Exception | None = None
+    ) -> None:
+        fault = self._respond(task, response, tried)
+        if fault is not None and "taskList" in response and judge(fault) is Verdict.OURS:
+            fault = self._respond(task, {name: response[name] for name in response.keys() - AFFINITY_MEMBERS})
             if fault is None:
                 self._affinity.turn_off("the service refuses a task list in an answer")
         if fault is not None:
@@ -139,21 +161,27 @@ class Answering:
             return
         kinds = ", ".join(decision["decisionType"] for decision in answer.decisions) or "nothing, it is parked already"
         logger.error("%s: parked, or failed, as the policy has it (%s). %s", title(task), kinds, reason)
-        self._respond(task, answer, {})
+        self._respond(task, _members(answer))
 
-    def _respond(self, task: Task, decided: DecidedTask, members: dict[str, Any]) -> ServiceFault | None:
+    def _respond(self, task: Task, response: dict[str, Any], tried: Exception | None = None) -> ServiceFault | None:
         """Send an answer; give the fault that ended it, if one did."""
         try:
             respond(
-                lambda **response: self._client().respond_decision_task_completed(**response),
-                "RespondDecisionTaskCompleted",
+                lambda **members: self._client().respond_decision_task_completed(**members),
+                RESPOND,
                 self._stopping,
-                taskToken=decided.task_token,
-                decisions=decided.decisions,
-                executionContext=decided.execution_context,
-                **members,
+                tried=tried,
+                **response,
             )
         except ServiceFault as fault:
             logger.warning("%s: its response did not arrive: %s", title(task), fault)
             return fault
         return None
+
+
+def _members(decided: DecidedTask) -> dict[str, Any]:
+    return {
+        "taskToken": decided.task_token,
+        "decisions": decided.decisions,
+        "executionContext": decided.execution_context,
+    }

@@ -19,6 +19,7 @@ from pyflow.exceptions import DeciderStuckException, ServiceFault
 from .affinity import Affinity
 from .answering import Answering
 from .deciding import Task, TaskDecider
+from .express import Express
 from .owners import GivenUp, Owner
 from .polling import Poller
 from .watchdog import Watchdog
@@ -33,6 +34,7 @@ CLOSE_S: Final = 10.0
 """How long owners may take to let go of their runs at the end."""
 
 MakePoller = Callable[[str | None], Poller]
+MakeExpress = Callable[[str | None, Poller, Callable[[Task], Owner]], Express]
 
 
 class Stop(NamedTuple):
@@ -47,6 +49,7 @@ class Crew:
 
     Args:
         make_poller: makes the poller of a lane, for the own list (given) or the common one (None).
+        make_express: makes the express of such a lane, from what gives the owner of a task; None: the client takes no posts.
         make_decider: makes what an owner decides with.
         answering: answers tasks.
         affinity: the own task list.
@@ -59,6 +62,7 @@ class Crew:
     def __init__(
         self,
         make_poller: MakePoller,
+        make_express: MakeExpress | None,
         make_decider: Callable[[], TaskDecider],
         answering: Answering,
         affinity: Affinity,
@@ -78,7 +82,7 @@ class Crew:
         self._owners = [Owner(make_decider()) for _ in range(owners)]
         self._written_off: list[Owner] = []
         lists = [None, affinity.list_name] if affinity.on else [None]
-        self._lanes = [Lane(self, make_poller(own), own) for own in lists for _ in range(lanes)]
+        self._lanes = [self._make_lane(make_poller(own), make_express, own) for own in lists for _ in range(lanes)]
         self.is_abandoned = False
 
     @property
@@ -89,7 +93,7 @@ class Crew:
     @property
     def idle(self) -> bool:
         """Whether nothing but polls is under way."""
-        return all(lane.poller.polling or lane.has_ended for lane in self._lanes)
+        return all(lane.idle for lane in self._lanes)
 
     def stop(self, grace_s: float | None = None) -> None:
         """Ask for the end; callable from any thread and from signal handlers, more than once."""
@@ -115,6 +119,8 @@ class Crew:
         try:
             asked = self._look_after(until_s, lambda: False)
             self._stopping.set()
+            for lane in self._lanes:
+                lane.withdraw()
             grace_s = asked.grace_s if isinstance(asked, Stop) else None
             self._drain(None if grace_s is None else time.monotonic() + grace_s)
         finally:
@@ -126,8 +132,14 @@ class Crew:
 
     def has_decided(self, task: Task) -> None:
         """Have a task decided by the owner of its run, and answered; called by lanes."""
-        owner = self._owners[hash(task["workflowExecution"]["runId"]) % len(self._owners)]
-        self._answering.answer(task, owner)
+        self._answering.answer(task, self._owner_of(task))
+
+    def _owner_of(self, task: Task) -> Owner:
+        return self._owners[hash(task["workflowExecution"]["runId"]) % len(self._owners)]
+
+    def _make_lane(self, poller: Poller, make_express: MakeExpress | None, own_list: str | None) -> "Lane":
+        express = None if make_express is None else make_express(own_list, poller, self._owner_of)
+        return Lane(self, poller, express, own_list)
 
     def refused(self, fault: ServiceFault) -> None:
         """Go on without the own list, whose poll is refused; called by lanes."""
@@ -200,6 +212,7 @@ class Lane(threading.Thread):
     Args:
         crew: it belongs to.
         poller: of the list.
+        express: spares it what goes well; None: the client takes no posts.
         own_list: the name of the list if it is the process's own; None: the common one.
 
     Attributes:
@@ -207,25 +220,34 @@ class Lane(threading.Thread):
         has_ended: it polls no more.
     """
 
-    def __init__(self, crew: Crew, poller: Poller, own_list: str | None) -> None:
+    def __init__(self, crew: Crew, poller: Poller, express: Express | None, own_list: str | None) -> None:
         super().__init__(name=f"pyflow-lane-{own_list or 'common'}", daemon=True)
         self.poller = poller
+        self._express = express
         self.has_ended = False
         self._crew = crew
         self._is_own = own_list is not None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing but a poll is under way."""
+        return self.has_ended or (self.poller.polling and (self._express is None or self._express.is_answered))
+
+    def withdraw(self) -> None:
+        """Wait no longer for a poll that need not be waited for."""
+        if self._express is not None:
+            self._express.withdraw()
+
     def run(self) -> None:
         """Poll until there is to be no more of it."""
         try:
-            while not self._is_own or self._crew.affinity.worth_polling:
-                task = self.poller.next()
-                if task is None:
-                    if self.poller.over:
+            while (not self._is_own or self._crew.affinity.worth_polling) and self.poller.is_due():
+                if self._express is not None:
+                    self._express.ride()
+                elif (task := self.poller.next()) is not None:
+                    if self._crew.is_abandoned:
+                        logger.warning("a decision task came when nobody decides any more; it times out")
                         break
-                elif self._crew.is_abandoned:
-                    logger.warning("a decision task came when nobody decides any more; it times out")
-                    break
-                else:
                     self._crew.has_decided(task)
         except ServiceFault as fault:
             if self._is_own:

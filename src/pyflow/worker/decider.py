@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from pyflow import guard as guards
@@ -17,13 +17,16 @@ from pyflow.converter import JSON, DataConverter
 from pyflow.exceptions import PyflowException
 from pyflow.interceptors import Interceptor, intercept
 from pyflow.swf.client import Client, create_client
+from pyflow.swf.posts import can_post
 from pyflow.workflow import Workflow, register_options
 
 from .affinity import AFFINITY_S, Affinity
 from .answering import Answering
 from .crew import Crew
 from .deciding import DecidedTask, Task, TaskDecider, by_type
-from .polling import Poller, backoff_max_s, poll_decision_task
+from .express import Express
+from .owners import Owner
+from .polling import Poller, backoff_max_s, decision_poll, poll_decision_task
 from .registration import WORKFLOW_TYPES, register_types
 from .sticky import RunCache
 from .undecidable import POLICIES, OnUndecidable
@@ -266,11 +269,18 @@ class Decider:
         )
 
     def _make_crew(self) -> Crew:
-        affinity = Affinity(self._client, self._task_list, self._affinity_s if self._runs_kept else 0)
+        client = self._client
+        affinity = Affinity(client, self._task_list, self._affinity_s if self._runs_kept else 0)
+        answering = Answering(lambda: self._client, self._domain, affinity, self._on_undecidable, self._stopping)
+
+        def make_express(own_list: str | None, poller: Poller, owner_of: Callable[[Task], Owner]) -> Express:
+            return Express(client, self._poll_of(own_list), poller, answering, owner_of, self._stopping)
+
         return Crew(
             self._make_poller,
+            make_express if can_post(client) else None,
             self._make_decider,
-            Answering(lambda: self._client, self._domain, affinity, self._on_undecidable, self._stopping),
+            answering,
             affinity,
             None if self._watchdog_s is None else Watchdog(self._watchdog_s),
             self._stopping,
@@ -281,22 +291,19 @@ class Decider:
     def _make_poller(self, own_list: str | None) -> Poller:
         """Make the poller of a lane; the own list, if it is that, is polled to its last task."""
 
-        def poll() -> Task | None:
-            return poll_decision_task(
-                self._client,
-                self._domain,
-                own_list or self._task_list,
-                self._identity,
-                stop=self._stopping,
-                newest_only=own_list is not None,
-            )
-
+        request = self._poll_of(own_list)
         return Poller(
-            poll,
+            lambda: poll_decision_task(self._client, request, self._stopping),
             self._stopping,
             backoff_max_s=backoff_max_s(self._client),
             is_own=own_list is not None,
             renew=self._renew_client,
+        )
+
+    def _poll_of(self, own_list: str | None) -> dict[str, Any]:
+        """Return the request of a poll; of the own list, kept runs need the newest events alone."""
+        return decision_poll(
+            self._domain, own_list or self._task_list, self._identity, newest_only=own_list is not None
         )
 
     def _refuse_if_forked(self) -> None:

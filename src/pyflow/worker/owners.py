@@ -1,7 +1,7 @@
 """
 Owners: the threads that decide. Each owns the fibers of its runs, and a run always comes to the same one.
 
-A task comes to its owner as a *job*, whose answer another thread waits for. So the service is talked to in other threads
+A task comes to its owner as a *job*; what follows from it is done in other threads, or posted. So the service is talked to
 while this one replays, and code that will not end can be reported, and its job given up, from outside.
 """
 
@@ -10,6 +10,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -43,33 +44,42 @@ class Job:
     Something for an owner to do.
 
     Args:
-        name: what, for a person.
+        naming: says what, for a person.
         work: does it with an owner's decider, in its thread.
+        then: called with the job when it is finished, in any thread; it raises nothing.
     """
 
-    __slots__ = ("_finished", "_first", "error", "name", "result", "work")
+    __slots__ = ("_first", "_naming", "_result", "_then", "error", "work")
 
-    def __init__(self, name: str, work: Callable[[TaskDecider], Any]) -> None:
-        self.name = name
+    def __init__(
+        self,
+        naming: Callable[[], str],
+        work: Callable[[TaskDecider], Any],
+        then: "Callable[[Job], object]" = lambda _: None,
+    ) -> None:
         self.work = work
-        self.result: Any = None
         self.error: BaseException | None = None
+        self._naming = naming
+        self._result: Any = None
+        self._then = then
         self._first = threading.Lock()
-        self._finished = threading.Lock()
-        self._finished.acquire()
+
+    @property
+    def name(self) -> str:
+        """What is done, for a person."""
+        return self._naming()
 
     def finish(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Let whoever waits go on; the first outcome counts."""
+        """Have the job finished; the first outcome counts."""
         if self._first.acquire(blocking=False):
-            self.result, self.error = result, error
-            self._finished.release()
+            self._result, self.error = result, error
+            self._then(self)
 
-    def wait(self) -> Any:
-        """Wait for the outcome: return the result, or raise the error."""
-        self._finished.acquire()
+    def outcome(self) -> Any:
+        """Return the result of a job that is finished, or raise its error."""
         if self.error is not None:
             raise self.error
-        return self.result
+        return self._result
 
 
 class Owner(threading.Thread):
@@ -101,27 +111,40 @@ class Owner(threading.Thread):
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
 
+    @property
+    def has_more(self) -> bool:
+        """Whether jobs wait; another thread may look."""
+        return not self._jobs.empty()
+
     def decide(self, task: Task) -> Decided:
         """
-        Have a task decided; called in other threads.
+        Have a task decided, and wait until it is; called in other threads.
 
         Raises:
             CodeStopped: its code did not come to a wait.
             GivenUp: the process stops.
             BaseException: what ``TaskDecider.decide`` raises.
         """
-        job = Job(title(task), lambda decider: decider.decide(task))
-        self.put(job)
-        decided: Decided = job.wait()
+        finished = threading.Lock()
+        finished.acquire()
+        job = self.begin(task, lambda _: finished.release())
+        finished.acquire()
+        decided: Decided = job.outcome()
         return decided
+
+    def begin(self, task: Task, then: Callable[[Job], object]) -> Job:
+        """Have a task decided, and something done then; called in any thread, does not wait."""
+        job = Job(partial(title, task), lambda decider: decider.decide(task), then)
+        self.put(job)
+        return job
 
     def forget(self, run_id: str) -> None:
         """Have a run let go of, before any task that comes later; called in other threads, does not wait."""
-        self.put(Job(f"letting go of run {run_id}", lambda decider: decider.forget(run_id)))
+        self.put(Job(lambda: f"letting go of run {run_id}", lambda decider: decider.forget(run_id)))
 
     def finish(self) -> None:
         """Let the thread end, and its runs go, once the jobs that wait are done; called in other threads, does not wait."""
-        self.put(Job("letting go of all runs", TaskDecider.close))
+        self.put(_closing())
         with self.gate:
             self._closed = True
             self._jobs.put(None)
@@ -166,7 +189,7 @@ class Owner(threading.Thread):
             self._do(job)
         if self.written_off:
             logger.warning("%s has come back after it was written off; it lets its runs go and ends", self.name)
-            self._do(Job("letting go of all runs", TaskDecider.close))
+            self._do(_closing())
 
     def _do(self, job: Job) -> None:
         result: Any = None
@@ -195,6 +218,10 @@ class Owner(threading.Thread):
                 continue
             else:
                 return self.stop_reason
+
+
+def _closing() -> Job:
+    return Job(lambda: "letting go of all runs", TaskDecider.close)
 
 
 def _raise_in(thread_id: int | None, error: type[BaseException] | None) -> None:

@@ -28,26 +28,31 @@ PAGE_TRIES: Final = 5
 _NEVER: Final = Event()
 
 
-def poll_decision_task(
-    client: Client,
-    domain: str,
-    task_list: str,
-    identity: str,
-    *,
-    stop: Event | None = None,
-    newest_only: bool = False,
-) -> Task | None:
+def decision_poll(domain: str, task_list: str, identity: str, *, newest_only: bool = False) -> dict[str, Any]:
+    """
+    Return the request of a poll for decision tasks.
+
+    Args:
+        domain: a registered domain.
+        task_list: the task list to poll.
+        identity: recorded in DecisionTaskStarted; at most 256 characters.
+        newest_only: ask for the events from the decision task before this one on (``startAtPreviousStartedEvent``). SWF selects
+            them by time, and a service may not know the member: where they begin is to be seen from the first.
+    """
+    request: dict[str, Any] = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
+    if newest_only:
+        request["startAtPreviousStartedEvent"] = True
+    return request
+
+
+def poll_decision_task(client: Client, request: dict[str, Any], stop: Event | None = None) -> Task | None:
     """
     Poll once for a decision task, and gather all pages of its history.
 
     Args:
         client: see ``pyflow.swf.client``.
-        domain: a registered domain.
-        task_list: the task list to poll.
-        identity: recorded in DecisionTaskStarted; at most 256 characters.
+        request: from ``decision_poll``.
         stop: ends the waits between tries for a page; the task is then given up.
-        newest_only: ask for the events from the decision task before this one on (``startAtPreviousStartedEvent``). SWF selects
-            them by time, and a service may not know the member: where they begin is to be seen from the first.
 
     Returns:
         PollForDecisionTask's reply with the ``events`` of all pages and no ``nextPageToken``. None where the poll was
@@ -60,22 +65,12 @@ def poll_decision_task(
     Source:
         SWF API Reference, PollForDecisionTask: further pages come from the same action with ``nextPageToken``.
     """
-    request = decision_poll(domain, task_list, identity, newest_only=newest_only)
-    return gather(client, request, _call(client.poll_for_decision_task, "PollForDecisionTask", request), stop)
-
-
-def decision_poll(domain: str, task_list: str, identity: str, *, newest_only: bool) -> dict[str, Any]:
-    """Return the request of ``poll_decision_task``."""
-    request: dict[str, Any] = {"domain": domain, "taskList": {"name": task_list}, "identity": identity}
-    if newest_only:
-        request["startAtPreviousStartedEvent"] = True
-    return request
+    first_page = _call(client.poll_for_decision_task, "PollForDecisionTask", request)
+    return gather(client, request, first_page, stop) if first_page.get("taskToken") else None
 
 
 def gather(client: Client, request: dict[str, Any], task: Task, stop: Event | None = None) -> Task | None:
-    """Return what ``poll_decision_task`` does, where the first page is there already."""
-    if not task.get("taskToken"):
-        return None
+    """Return a task with the events of all pages, or None, as ``poll_decision_task``; its first page is there already."""
     token = task.pop("nextPageToken", None)
     while token:
         page = _page(client.poll_for_decision_task, "PollForDecisionTask", {**request, "nextPageToken": token}, stop)
@@ -186,15 +181,20 @@ class Poller:
             ServiceFault: the service refuses what the poll says (a name, an identity), and no repetition can help; or it refuses
                 an own list.
         """
-        if self._wait_s:
-            self._stop.wait(self._wait_s)
-        if self.over:
+        if not self.is_due():
             return None
         self.begin()
         return self.end(self._poll)
 
+    def is_due(self) -> bool:
+        """Wait as long as must be; tell whether to poll then."""
+        if self._wait_s:
+            self._stop.wait(self._wait_s)
+            self._wait_s = 0.0
+        return not self.over
+
     def begin(self) -> None:
-        """Note that a poll begins. Whoever makes another than ``next`` does calls this, and ``end`` when its reply is there."""
+        """Note that a poll begins. Whoever makes it otherwise than ``next`` calls this, and ``end`` when the reply is there."""
         self._gave = False
         self._began_s = time.monotonic()
         self.polling = True

@@ -25,7 +25,7 @@ BACKOFF_MAX_S: Final = 10.0
 
 
 def respond(
-    call: Callable[..., Any], operation: str, stop: Event, *, tried: ServiceFault | None = None, **response: Any
+    call: Callable[..., Any], operation: str, stop: Event, *, tried: Exception | None = None, **response: Any
 ) -> None:
     """
     Send a response, and repeat it while its outcome is unknown or the service pushes back.
@@ -37,7 +37,7 @@ def respond(
         call: the client's method.
         operation: SWF's name for it, ``RespondActivityTaskCompleted``.
         stop: whether the worker is asked to stop; there is less patience then.
-        tried: what came of a first try that was made elsewhere; None: there was none.
+        tried: how a first try that was made elsewhere failed; None: there was none.
         response: what to send, ``taskToken`` among it; the same at every try.
 
     Raises:
