@@ -1,15 +1,14 @@
 """
 Several worker processes under one: started, watched, started again, exchanged for new code, ended together.
 
-Each worker is this command again, in a process of its own, tied to its supervisor by a socket: the worker writes a line when it
-is about to poll; and reads the end of the supervisor, whatever that died of, as a request to stop.
+Each worker is a command in a process of its own, tied to its supervisor by a socket: the worker writes a line when it is about
+to poll; and reads the end of the supervisor, whatever that died of, as a request to stop.
 """
 
 import logging
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
@@ -76,7 +75,15 @@ class Worker:
 
 
 class Place:
-    """Where one of the workers belongs: who is there, and when the next one may start."""
+    """
+    Where one of the workers belongs.
+
+    Attributes:
+        worker: who is there.
+        begun_s: since when.
+        breaks: how often in a row one broke.
+        start_s: when the next one may start.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -85,6 +92,13 @@ class Place:
         self.breaks = 0
         self.start_s = 0.0
 
+    def broke(self, now_s: float) -> float:
+        """Note that its worker has ended, and return how many seconds later the next one may start."""
+        self.breaks = 0 if now_s - self.begun_s >= STEADY_S else self.breaks + 1
+        pause_s = min(RESTART_MAX_S, RESTART_FIRST_S * 2.0 ** min(max(0, self.breaks - 1), 16))
+        self.worker, self.start_s = None, now_s + pause_s
+        return pause_s
+
 
 class Supervisor:
     """
@@ -92,14 +106,13 @@ class Supervisor:
 
     Args:
         count: how many.
-        arguments: of this command; each worker gets them too, with its place and its tie.
+        command: of each worker; its place and its tie are appended.
         health_at: where to serve ``/health``, ``HOST:PORT`` or ``PORT``; None: nowhere.
     """
 
-    def __init__(self, count: int, arguments: list[str], health_at: str | None) -> None:
+    def __init__(self, count: int, command: list[str], health_at: str | None) -> None:
         self._places = [Place(f"worker {number + 1}") for number in range(count)]
-        # -P: the current folder is not searched for modules, as it is not when the command is called by its name.
-        self._command = [sys.executable, "-P", "-m", "pyflow", *arguments]
+        self._command = command
         self._health_at = health_at
         self._asked: SimpleQueue[int] = SimpleQueue()
         self._ever_ready = False
@@ -185,12 +198,10 @@ class Supervisor:
             return True
         if status == REFUSED and not self._ever_ready:
             return False
-        place.breaks = 0 if now_s - place.begun_s >= STEADY_S else place.breaks + 1
-        pause_s = min(RESTART_MAX_S, RESTART_FIRST_S * 2.0 ** min(max(0, place.breaks - 1), 16))
+        pause_s = place.broke(now_s)
         logger.error(
             "%s (pid %d) ended with %s; the next starts in %.0f s", worker.name, worker.pid, _told(status), pause_s
         )
-        place.worker, place.start_s = None, now_s + pause_s
         return True
 
     def _start(self, place: Place) -> Worker:

@@ -159,7 +159,9 @@ def worker(
     """
     set_up_logging(log_format)
     if processes is not None and tie is None:
-        leave(Supervisor(processes, sys.argv[1:], health_port).run())
+        # -P: the current folder is not searched for modules, as it is not when the command is called by its name.
+        again = [sys.executable, "-P", "-m", "pyflow", *sys.argv[1:]]
+        leave(Supervisor(processes, again, health_port).run())
     requests = stop_requests()
     workflows, activities = _found(files, only)
     values = converter_at(converter)
