@@ -129,26 +129,24 @@ def _check_of(shape_name: str) -> Check:
 
 def _structure(shape_name: str, shape: dict[str, Any]) -> Check:
     checks = {name: _member_check(shape_name, name, member) for name, member in shape["members"].items()}
-    required = [name for name in checks if name in shape["required"]]
+    required = frozenset(shape["required"])
+    check_of = checks.get
 
     def apply(value: Any) -> Violations:
         if not isinstance(value, dict):
             return _not_a(value, "a structure")
-        found: dict[str, Violations] = {}
         for name, member in value.items():
-            if member is not None and name in checks:
-                violations = checks[name](member)
-                if violations:
-                    found[name] = violations
-        for name in required:
-            if value.get(name) is None:
-                return tell(value, found)
-        return tell(value, found) if found else NONE
+            check = check_of(name)
+            if check is not None and (check(member) if member is not None else name in required):
+                return tell(value)
+        return NONE if value.keys() >= required else tell(value)
 
-    def tell(value: dict[str, Any], found: dict[str, Violations]) -> Violations:
+    def tell(value: dict[str, Any]) -> Violations:
         """Return what is wrong in the model's order, what is absent last."""
-        wrong = [each.under(name) for name in checks for each in found.get(name, NONE)]
-        return wrong + [Violation(name, None, NOT_NULL) for name in required if value.get(name) is None]
+        there = [(name, check) for name, check in checks.items() if value.get(name) is not None]
+        wrong = [each.under(name) for name, check in there for each in check(value[name])]
+        absent = [name for name in checks if name in required and value.get(name) is None]
+        return wrong + [Violation(name, None, NOT_NULL) for name in absent]
 
     return apply
 
