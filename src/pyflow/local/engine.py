@@ -185,17 +185,17 @@ class Engine:
 
         By time, as SWF selects them: what happened in the same millisecond before it belongs to it.
         """
-        before: Event | None = None
-        for event in self._backwards(execution, started_id - 1):
-            if before is not None and event.at < before.at:
-                return event.id + 1
-            if before is None and event.type == "DecisionTaskStarted":
-                before = event
+        events = self._backwards(execution, started_id - 1)
+        before = next((event for event in events if event.type == "DecisionTaskStarted"), None)
+        if before is not None:
+            for event in events:
+                if event.at < before.at:
+                    return event.id + 1
         return 1
 
     def _backwards(self, execution: Execution, last: int) -> Iterator[Event]:
         while last > 0:
-            events = self.read_events(execution, max(1, last - 63), last)
+            events = self.read_events(execution, max(1, last - 15), last)
             yield from reversed(events)
             last = events[0].id - 1
 
@@ -242,30 +242,37 @@ class Engine:
     def _follow(self, execution: Execution, item: OpenItem | Execution) -> None:
         """Let an item's row, deadline and place in a task list follow its state."""
         self.store.keep(execution, item)
-        if item.closed or item.due is None:
-            self.deadlines.disarm(execution.run, item.event_id)
+        run, event_id, closed = execution.run, item.event_id, item.closed
+        if closed or item.due is None:
+            self.deadlines.disarm(run, event_id)
         else:
-            self._arm(execution.run, item.event_id, item.due)
+            self._arm(run, event_id, item.due)
         if isinstance(item, (DecisionTask, ActivityTask)):
             if item.waiting:
-                domain, name, priority, since = queue_values(execution, item)
-                kind = "decision" if isinstance(item, DecisionTask) else "activity"
-                self._enqueue(ListKey(kind, domain, name), execution.run, item.event_id, priority, since)
+                self._enqueue(execution, item)
             else:
-                self.task_lists.remove(execution.run, item.event_id)
-            if item.closed:
-                self._holders.pop((execution.run, item.event_id), None)
-        elif isinstance(item, Execution) and item.closed_at is not None:
-            domain_of = self.registry.domain(item.domain)
-            domain_of.open_runs.pop(item.workflow_id, None)
-            self.closed.append(item)
-            self._expiries.setdefault(item.domain, item.closed_at + domain_of.retention_ms)
-        elif isinstance(item, LambdaTask) and item.closed:
-            self.ended_lambdas.append((execution.run, item.event_id))
+                self.task_lists.remove(run, event_id)
+            if closed:
+                self._holders.pop((run, event_id), None)
+        elif not closed:
+            return
+        elif isinstance(item, LambdaTask):
+            self.ended_lambdas.append((run, event_id))
+        elif isinstance(item, Execution):
+            self._close(item)
 
-    def _enqueue(self, key: ListKey, run: int, event_id: int, priority: int, since: int) -> None:
-        if self.task_lists.add(key, run, event_id, priority, since):
+    def _enqueue(self, execution: Execution, task: DecisionTask | ActivityTask) -> None:
+        domain, name, priority, since = queue_values(execution, task)
+        key = ListKey("decision" if isinstance(task, DecisionTask) else "activity", domain, name)
+        if self.task_lists.add(key, execution.run, task.event_id, priority, since):
             self.to_match.add(key)
+
+    def _close(self, execution: Execution) -> None:
+        assert execution.closed_at is not None
+        domain = self.registry.domain(execution.domain)
+        domain.open_runs.pop(execution.workflow_id, None)
+        self.closed.append(execution)
+        self._expiries.setdefault(domain.name, execution.closed_at + domain.retention_ms)
 
     # -- time
 

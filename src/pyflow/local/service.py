@@ -448,9 +448,10 @@ class Service:
 
     def _attempt(self, group: list[Call]) -> None:
         self._under_way = group
+        # All calls of a group came before it was taken: they are of one moment.
+        now = self._clock.now_ms()
+        self.engine.apply_deadlines(now)
         for call in group:
-            now = self._clock.now_ms()
-            self.engine.apply_deadlines(now)
             self._perform(call, now)
             if self.engine.to_match:
                 self._match_polls(now)

@@ -1,10 +1,10 @@
 """Task lists: which tasks wait, and who waits for them. A list is made by its first use; it costs nothing when empty."""
 
 import heapq
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, NamedTuple
 
 
@@ -35,7 +35,7 @@ class TaskList:
         if key in self.members:
             return
         self.members.add(key)
-        self.seen_s = time.monotonic()
+        self.seen_s = monotonic()
         heapq.heappush(self.heap, (-priority, since, run, event_id))
 
     def take(self) -> tuple[int, int] | None:
@@ -88,7 +88,7 @@ class TaskLists:
     def take(self, key: ListKey) -> tuple[int, int] | None:
         """Take out the next task of a list, as (run, event id)."""
         tasks = self._list(key)
-        tasks.seen_s = time.monotonic()
+        tasks.seen_s = monotonic()
         taken = tasks.take()
         if taken is not None:
             del self._places[taken]
