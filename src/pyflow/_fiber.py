@@ -52,6 +52,8 @@ class _OwnModules(dict[str | None, bool]):
 
 
 _OWN: Final = __name__.partition(".")[0]
+_BELOW: Final = f"{_OWN}.run"
+"""The module that calls the author's code: below a frame of it there is none of theirs in a fiber."""
 _is_own = _OwnModules()
 _spots: dict[tuple[str, str, int, int], "Spot"] = {}
 _abandoned: list["Fiber"] = []
@@ -213,8 +215,11 @@ class Fiber(greenlet):
         spots = []
         frame = self.gr_frame
         while frame is not None:
-            if not _is_own[frame.f_globals.get("__name__")]:
+            name = frame.f_globals.get("__name__")
+            if not _is_own[name]:
                 spots.append(_spot(frame.f_code, frame.f_lasti))
+            elif name == _BELOW:
+                break
             frame = frame.f_back
         return spots
 
@@ -222,8 +227,11 @@ class Fiber(greenlet):
         """Yield the frames of the author's, innermost first, where the code is parked."""
         frame = self.gr_frame
         while frame is not None:
-            if not _is_own[frame.f_globals.get("__name__")]:
+            name = frame.f_globals.get("__name__")
+            if not _is_own[name]:
                 yield frame
+            elif name == _BELOW:
+                return
             frame = frame.f_back
 
     def _refuse_stranger(self) -> None:

@@ -50,16 +50,22 @@ class Failure(NamedTuple):
     timeout_type: str | None = None
 
 
-_FORMS: Final[dict[Kind, tuple[str, str, str | None]]] = {
-    Kind.LAMBDA: ("ScheduleLambdaFunction", "id", "name"),
-    Kind.ACTIVITY: ("ScheduleActivityTask", "activityId", "activityType"),
-    Kind.TIMER: ("StartTimer", "timerId", None),
-    Kind.CHILD: ("StartChildWorkflowExecution", "workflowId", "workflowType"),
-    Kind.MARKER: ("RecordMarker", "markerName", None),
-    Kind.SIGNAL: ("SignalExternalWorkflowExecution", "control", "signalName"),
-    Kind.CANCEL: ("RequestCancelExternalWorkflowExecution", "control", "workflowId"),
+_FORMS: Final = {
+    kind: (decision_type, DECISION_ATTRIBUTES[decision_type], id_in, name_in)
+    for kind, decision_type, id_in, name_in in [
+        (Kind.LAMBDA, "ScheduleLambdaFunction", "id", "name"),
+        (Kind.ACTIVITY, "ScheduleActivityTask", "activityId", "activityType"),
+        (Kind.TIMER, "StartTimer", "timerId", None),
+        (Kind.CHILD, "StartChildWorkflowExecution", "workflowId", "workflowType"),
+        (Kind.MARKER, "RecordMarker", "markerName", None),
+        (Kind.SIGNAL, "SignalExternalWorkflowExecution", "control", "signalName"),
+        (Kind.CANCEL, "RequestCancelExternalWorkflowExecution", "control", "workflowId"),
+    ]
 }
-"""Which decision asks for each kind, and where that says the id and the name; a close has neither, its name is the decision."""
+"""
+Which decision asks for each kind, the member that holds its attributes, and where those say the id and the name. A close has
+neither: its name is the decision.
+"""
 
 NO_OPTIONS: Final[dict[str, Any]] = {}
 
@@ -132,10 +138,11 @@ class Invocation:
 
     def decide(self) -> Decision:
         """Return the decision that asks for it. A replay asks for thousands of things and sends a few."""
+        attributes: dict[str, Any]
         if self.kind is _CLOSE:
-            decision_type, attributes = self.name, {}
+            decision_type, member, attributes = self.name, DECISION_ATTRIBUTES[self.name], {}
         else:
-            decision_type, id_in, name_in = _FORMS[self.kind]
+            decision_type, member, id_in, name_in = _FORMS[self.kind]
             attributes = {id_in: self.id}
             if name_in is not None:
                 attributes[name_in] = self.name
@@ -143,7 +150,7 @@ class Invocation:
                 attributes["input"] = self.input
         if self.options:
             attributes.update(self.options)
-        return {"decisionType": decision_type, DECISION_ATTRIBUTES[decision_type]: attributes}
+        return {"decisionType": decision_type, member: attributes}
 
     @property
     def state(self) -> State:
@@ -184,5 +191,5 @@ class Invocation:
         name = self.name
         if isinstance(name, dict):
             name = f"{name.get('name')} {name.get('version')}"
-        about = f"{self.kind} {self.id}".rstrip()
+        about = f"{self.kind} {self.id}" if self.id else str(self.kind)
         return f"{about} ({name})" if name else about

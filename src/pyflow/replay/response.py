@@ -18,6 +18,9 @@ DECISIONS_MAX: Final = 100
 RESPONSE_BYTES_MAX: Final = 900_000
 """Of the 1 MB that a request may have with its headers."""
 
+FEW: Final = RESPONSE_BYTES_MAX // 40_000
+"""So many decisions fit into any response: none is longer than its payload and a page of other members."""
+
 OPEN_MAX: Final = {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, Kind.TIMER: 990}
 """How many of a kind one execution may have open; of SWF's 1,000 timers a few are left for the engine's own."""
 
@@ -80,9 +83,11 @@ def _sealed(decision: Decision, seal: Callable[[str], str]) -> Decision:
 
 def fitting(owed: list[Decision]) -> int:
     """Tell how many of the decisions fit into one response, leaving room for the timer that brings the next."""
-    count = len(owed) if len(owed) <= DECISIONS_MAX else DECISIONS_MAX - 1
-    if count <= RESPONSE_BYTES_MAX // 40_000:
+    count = len(owed)
+    if count <= FEW:
         return count
+    if count > DECISIONS_MAX:
+        count = DECISIONS_MAX - 1
     room = RESPONSE_BYTES_MAX
     for fits, decision in enumerate(owed[:count]):
         room -= len(json.dumps(decision))
