@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 
@@ -207,3 +208,27 @@ class TestOverHttp:
             assert self.worked(swf, server, monkeypatch) == ["pyflow-local-http"]
             with swf._service.busy():
                 assert self.worked(swf, server, monkeypatch) == [OWN]
+
+    def test_requests_that_come_together_share_a_sync_of_the_disk(self, swf, monkeypatch):
+        service, groups = swf._service, []
+        attempt = service._attempt
+        with swf.serve() as server:
+            request = (
+                f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: 36\r\n"
+                'X-Amz-Target: SimpleWorkflowService.ListDomains\r\n\r\n{"registrationStatus": "REGISTERED"}'
+            ).encode()
+            clients = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(16)]
+            monkeypatch.setattr(
+                service, "_attempt", lambda group: (groups.append(len(group)) if group else None, attempt(group))
+            )
+            looks = threading.Event()
+            server._listener.loop.call_soon_threadsafe(looks.wait)
+            for client in clients:
+                client.sendall(request)
+            looks.set()
+            for client in clients:
+                assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+                client.close()
+            monkeypatch.undo()
+        assert sum(groups) == 16
+        assert len(groups) < 8
