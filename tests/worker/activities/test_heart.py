@@ -12,7 +12,7 @@ from pyflow import ServiceFault, activity
 from pyflow.activities import WorkerSide
 from pyflow.pulse import Pulse
 from pyflow.worker.activities import heart
-from pyflow.worker.activities.heart import Beat
+from pyflow.worker.activities.heart import Beat, Heart
 
 
 @pytest.fixture
@@ -49,6 +49,16 @@ class TestWhen:
 
     def test_pending_details_go_out_a_second_after_the_body_s_last(self):
         assert self.due_s(heartbeat_s=30, pending=True, sent_s=5) == 4
+
+
+def test_tasks_that_are_done_are_kept_no_longer_though_their_beats_were_due_much_later():
+    heart_ = Heart()
+    lasting = heart_.watch(Pulse(object(), "lasts", "activity0"), WorkerSide(start_to_close_s=600))
+    for number in range(1_000):
+        heart_.leave(heart_.watch(Pulse(object(), "t", f"activity{number}"), WorkerSide(start_to_close_s=3_600)))
+
+    assert len(heart_._queue) < 100
+    assert heart_._queue[0][2] is lasting
 
 
 def test_a_silent_body_stays_alive_by_beats_with_the_last_details(service):

@@ -22,6 +22,8 @@ BEATERS: Final = 2
 """Threads that beat, so that one call that hangs does not let the other tasks time out."""
 GRACE_S: Final = 1.0
 """How long after a timeout SWF is asked whether it has ended the task."""
+SPARE: Final = 64
+"""How many beats that count no more may be kept, beside as many as there are tasks."""
 ASK_AGAIN_S: Final = 60.0
 """How often it is asked again, if the workflow has given this task a longer timeout than the definition."""
 
@@ -38,6 +40,10 @@ class Beat:
         self._silence_s = side.heartbeat_s
         limits = [limit for limit in (side.start_to_close_s, side.schedule_to_close_s) if limit is not None]
         self._over_s = time.monotonic() + min(limits) + GRACE_S if limits else None
+
+    def stands_at(self, due_s: float) -> bool:
+        """Whether it is still to beat at a time for which it was put down."""
+        return due_s == self.due_s and not self.gone
 
     def next_s(self) -> float | None:
         """Return when to beat next, on the monotonic clock; None: not before something changes."""
@@ -62,7 +68,7 @@ class Heart:
     """Beats for the tasks that it watches, each at its time; ``start`` it, and ``stop`` it."""
 
     def __init__(self) -> None:
-        self._beats: dict[str, Beat] = {}
+        self._watched = 0
         self._queue: list[tuple[float, int, Beat]] = []
         self._order = itertools.count()
         self._changed = Condition()
@@ -82,6 +88,8 @@ class Heart:
     def watch(self, pulse: Pulse, side: WorkerSide) -> Beat:
         """Beat for a task from now on."""
         beat = Beat(pulse, side)
+        with self._changed:
+            self._watched += 1
         pulse.on_pending = lambda: self._schedule(beat)
         self._schedule(beat)
         return beat
@@ -91,6 +99,11 @@ class Heart:
         with self._changed:
             beat.gone = True
             beat.pulse.on_pending = None
+            self._watched -= 1
+            if len(self._queue) > 2 * self._watched + SPARE:
+                # Short bodies are gone long before their beats are due; they must not fill the memory until then.
+                self._queue = [(due_s, order, each) for due_s, order, each in self._queue if each.stands_at(due_s)]
+                heapq.heapify(self._queue)
         if beat.pulse.pending and not beat.pulse.lost:
             self._send(beat.pulse)
 
@@ -115,7 +128,7 @@ class Heart:
         """Wait for the next beat that is due; None once stopped."""
         with self._changed:
             while not self._stopped:
-                while self._queue and (self._queue[0][2].gone or self._queue[0][0] != self._queue[0][2].due_s):
+                while self._queue and not self._queue[0][2].stands_at(self._queue[0][0]):
                     heapq.heappop(self._queue)
                 wait_s = self._queue[0][0] - time.monotonic() if self._queue else None
                 if wait_s is None or wait_s > 0:

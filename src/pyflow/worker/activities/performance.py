@@ -29,7 +29,7 @@ class Performance:
 
     Attributes:
         since_s: when it was taken, on the monotonic clock.
-        over: set once the body should stop.
+        over: whether the body should stop.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Performance:
         self.converter = converter
         self.surround = surround
         self.since_s = time.monotonic()
-        self.over = Event()
+        self.over = False
         self._stops: list[Callable[[], None]] = []
         self._answered = False
         self._lock = Lock()
@@ -57,10 +57,18 @@ class Performance:
     def on_stop(self, stop: Callable[[], None]) -> None:
         """Call something as soon as the body should stop; at once if it should already."""
         with self._lock:
-            if not self.over.is_set():
+            if not self.over:
                 self._stops.append(stop)
                 return
         stop()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long, or until the body should stop; return whether it should."""
+        if seconds > 0:
+            over = Event()
+            self.on_stop(over.set)
+            over.wait(seconds)
+        return self.over
 
     def claim(self) -> bool:
         """Take the right to answer; False if somebody has it: a task is answered once."""
@@ -103,7 +111,7 @@ class Performance:
 
     def _stop(self) -> None:
         with self._lock:
-            self.over.set()
+            self.over = True
             stops, self._stops = self._stops, []
         for stop in stops:
             stop()

@@ -377,10 +377,10 @@ class ActivityWorker:
             if outcome is None and performance.activity.worker_side.executor == "async":
                 self._begin_on_loop(performance, beat, wait_s)
                 return
-            if outcome is None and performance.over.wait(wait_s):
+            if outcome is None and performance.wait(wait_s):
                 outcome = NOT_BEGUN
             if outcome is None:
-                outcome = performance.until_done(lambda: run(performance), performance.over.wait)
+                outcome = performance.until_done(lambda: run(performance), performance.wait)
         except PayloadStoreException:
             logger.exception("the input of activity %s cannot be had, it will time out", performance)
             performance.claim()
