@@ -110,6 +110,13 @@ def endpoint(swf, monkeypatch):
         yield server.url
 
 
+class Timed(pyflow.Workflow):
+    NAME = "Timed"
+
+    def run(self, number):
+        return add_one.submit(number).result(timeout=50)
+
+
 def told(flow):
     execution = flow.start(Told)
     flow.run_until_blocked()
@@ -122,6 +129,10 @@ def test_moto_runs_what_it_supports_and_the_rest_says_why():
     with Flow(services.moto()) as flow:
         assert flow.run(Adding, 1) == [2, 3]
         assert told(flow) == [1, 2]
+        without_a_value = flow.start(Told)
+        without_a_value.signal("go")
+        without_a_value.signal("go")
+        assert without_a_value.result() == [None, None]
         fake = flow.fake(add_one, returns=7)
         assert flow.run(Adding, 1) == [7, 7]
         assert len(fake.calls) == 2
@@ -135,6 +146,7 @@ def test_moto_runs_what_it_supports_and_the_rest_says_why():
     ("workflow", "why"),
     [
         (Parent, "moto does not carry out StartChildWorkflowExecution"),
+        (Timed, "moto does not carry out CancelTimer"),
         (Going, "moto does not carry out ContinueAsNewWorkflowExecution"),
         (Sleeping, "time does not skip on moto: the test would wait for 86,400 s, and it may for 60 s"),
     ],

@@ -7,9 +7,10 @@ there, says so, and the plugin skips the test with that reason.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from pyflow.exceptions import ServiceFault
@@ -25,6 +26,7 @@ __tracebackhide__ = True
 
 MOTO_REFUSES: Final = frozenset(
     {
+        "CancelTimer",  # it records TimerCancelled, which is no event of SWF's
         "ContinueAsNewWorkflowExecution",
         "RequestCancelActivityTask",
         "RequestCancelExternalWorkflowExecution",
@@ -37,6 +39,9 @@ MOTO_REFUSES: Final = frozenset(
 
 MOTO_LACKS: Final = frozenset({"request_cancel_workflow_execution", "respond_activity_task_canceled"})
 """Actions that moto's SWF does not have."""
+
+MOTO_WANTS: Final = {"signal_workflow_execution": {"input": "null"}}
+"""Members that moto's methods want and SWF's do not, and what reads the same as none."""
 
 LOOK_S: Final = 0.2
 """Real seconds from one look at what has happened to the next."""
@@ -74,6 +79,7 @@ class ElsewhereWorld:
         domain: a registered domain; nobody else may poll its task list ``flow`` meanwhile.
         refuses: the types of decisions that it does not carry out.
         lacks: the methods that it does not have.
+        wants: what it wants in requests that leave it out, by its methods.
         wait_max_s: real seconds that a test may wait for a timer or a timeout.
         close: lets go of the service.
 
@@ -89,12 +95,13 @@ class ElsewhereWorld:
         *,
         refuses: frozenset[str] = frozenset(),
         lacks: frozenset[str] = frozenset(),
+        wants: Mapping[str, dict[str, Any]] = MappingProxyType({}),
         wait_max_s: float = WAIT_MAX_S,
         close: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
         self.domain = domain
-        self.client: Client = _Noting(self, client, refuses, lacks)
+        self.client: Client = _Noting(self, client, refuses, lacks, wants)
         self.started: list[dict[str, str]] = []
         self._children: list[dict[str, str]] = []
         self._count, self._counted_s = 0, time.monotonic()
@@ -204,16 +211,26 @@ class ElsewhereWorld:
 class _Noting:
     """A client that notes what is started, and says what its service cannot do."""
 
-    def __init__(self, world: ElsewhereWorld, client: Client, refuses: frozenset[str], lacks: frozenset[str]) -> None:
+    def __init__(
+        self,
+        world: ElsewhereWorld,
+        client: Client,
+        refuses: frozenset[str],
+        lacks: frozenset[str],
+        wants: Mapping[str, dict[str, Any]],
+    ) -> None:
         self._world = world
         self._client = client
         self._refuses = refuses
         self._lacks = lacks
+        self._wants = wants
 
     def __getattr__(self, name: str) -> Any:
         if name in self._lacks:
             raise UnsupportedException(f"{self._world.name} has no action {name}")
-        return getattr(self._client, name)
+        method = getattr(self._client, name)
+        wanted = self._wants.get(name)
+        return method if wanted is None else lambda **request: method(**{**wanted, **request})
 
     def start_workflow_execution(self, **request: Any) -> Any:
         """Note the execution."""
@@ -252,7 +269,9 @@ def moto() -> ElsewhereWorld:
     client = create_client(f"http://{host}:{port}")
     domain = f"{DOMAIN}-{time.time_ns()}"
     client.register_domain(name=domain, workflowExecutionRetentionPeriodInDays="1")
-    return ElsewhereWorld("moto", client, domain, refuses=MOTO_REFUSES, lacks=MOTO_LACKS, close=server.stop)
+    return ElsewhereWorld(
+        "moto", client, domain, refuses=MOTO_REFUSES, lacks=MOTO_LACKS, wants=MOTO_WANTS, close=server.stop
+    )
 
 
 def aws(domain: str, *, wait_max_s: float = WAIT_MAX_S) -> ElsewhereWorld:
