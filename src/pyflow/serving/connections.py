@@ -156,6 +156,9 @@ class Connection(asyncio.BufferedProtocol):
         self._expect_nothing()
         self._listener.leave(self)
         self._end_exchange()
+        # Whoever asks for long whether it is open need not keep what it was sent.
+        self._head = None
+        self._received.clear()
 
     def pause_writing(self) -> None:
         """The client is slow to read: no further request is taken until it has."""
