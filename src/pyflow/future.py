@@ -63,6 +63,9 @@ class Host(Protocol):
     def park(self, wait: "Wait") -> None:
         """Suspend the calling fiber until the wait is woken."""
 
+    def await_one(self, future: "Future[Any]") -> None:
+        """Suspend the calling fiber until a future is done."""
+
     def park_to_look(self, wait: "Wait") -> None:
         """Suspend the calling fiber until the next batch: only its code can see what it waits for."""
 
@@ -115,6 +118,7 @@ class Future(Generic[T_co]):
     _order = 0
     _batch = 0
     _value: Any = None
+    _settled_at = 0
     _waits: tuple[Wait, ...] = ()
     _host: Host  # set by those that a run settles; the constructor is left to subclasses, as 2.0.0 left it
     _on_settled: Callable[[int], None] | None = None
@@ -165,10 +169,7 @@ class Future(Generic[T_co]):
         """
         if self._state is None:
             if timeout is None:
-                wait = Wait()
-                wait.what = self
-                self._waits += (wait,)
-                self._host.park(wait)
+                self._host.await_one(self)
             else:
                 self._host.enter()
                 self._wait_at_most(timeout)
@@ -236,6 +237,7 @@ class Future(Generic[T_co]):
         self._failure = failure
         self._order = host.settled_count
         self._batch = host.batch
+        self._settled_at = event_id
         if result is not None:
             try:
                 self._read(result)

@@ -96,7 +96,7 @@ class Runtime:
         self.strands = Strands(self)
         self.replayer = Replayer(run_id, locate=self.strands.where, open_payload=converter.open)
         self.park, self.wake = self.strands.park, self.strands.wake
-        self.park_to_look = self.strands.park_to_look
+        self.await_one, self.park_to_look = self.strands.await_one, self.strands.park_to_look
         self._legacy_child_ids = legacy_child_ids
         self._patches: dict[str, bool] = {}
         self._history_max = HISTORY_MAX
@@ -218,14 +218,16 @@ class Runtime:
         """
         own_id = self.next_id("activity")
         recorded = self.replayer.foreseen(own_id, activity_type, options)
-        if recorded is not None and self.converter.is_surely(value, text := recorded.get("input")):
+        seen = recorded is not None and self.converter.is_surely(value, text := recorded.get("input"))
+        if seen:
             where = None if retry is None else _place()  # nothing will be wrong with it: only further attempts may ask
         else:
             text = (
                 None if value is None else self.converter.encode(value, "the input of activity", activity_type["name"])
             )
             where = _place()
-        future = self._ask(Invocation(_ACTIVITY, own_id, activity_type, where, text, options), InvocationFuture)
+        invocation = Invocation(_ACTIVITY, own_id, activity_type, where, text, options)
+        future = self._ask(invocation, InvocationFuture, foreseen=seen)
         if hint is not None:
             future._hint = hint  # noqa: SLF001 - how its result is read
         if retry is not None:
@@ -245,11 +247,13 @@ class Runtime:
         """Ask for something and give its future; see ``Invocation`` for what it is made of."""
         return self._ask(Invocation(kind, id, name, _place(), input, options), future_class)
 
-    def _ask(self, invocation: Invocation, future_class: type[InvocationFuture[Any]]) -> InvocationFuture[Any]:
+    def _ask(
+        self, invocation: Invocation, future_class: type[InvocationFuture[Any]], *, foreseen: bool = False
+    ) -> InvocationFuture[Any]:
         if invocation.input is not None:
             self.characters += len(invocation.input)
         invocation.future = future = future_class(self, invocation)
-        self.replayer.ask(invocation)
+        self.replayer.ask(invocation, foreseen=foreseen)
         scopes = self.strands.current.scopes  # type: ignore[union-attr] # whoever took an id runs in one
         if scopes:
             scopes[-1].add(future)

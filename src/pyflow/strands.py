@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from ._fiber import Fiber, Spot, current, getcurrent
 from .exceptions import WorkflowCanceledException
-from .future import Wait
+from .future import Future, Wait
 from .replay.invocations import format_place
 
 
@@ -171,13 +171,48 @@ class Strands:
             error = strand.due(self.now)
             if error is not None:
                 raise error
-        if self.read_on is not None and self._reads_on(wait):
-            return
+        if self.read_on is None or not self._reads_on(wait):
+            self._suspend(strand, wait)
+
+    def await_one(self, future: Future[Any]) -> None:
+        """
+        Suspend the running strand until a future is done: what nearly all waits are for, and what a replay does most.
+
+        Raises:
+            WorkflowCanceledException, NotInWorkflowException: as ``park``.
+        """
+        if getcurrent() is not self.running:
+            self._refuse()
+        strand = self.current
+        assert strand is not None
+        if strand.interrupts:
+            error = strand.due(self.now)
+            if error is not None:
+                raise error
+        if self.read_on is not None and self._is_alone():
+            read_on, ready, strands = self.read_on, self._ready, self._all
+            while read_on() and not ready and len(strands) == 1:
+                if future._state is not None:  # noqa: SLF001 - a run settles
+                    self.now = future._settled_at  # noqa: SLF001 - a run settles
+                    return
+        wait = Wait()
+        wait.what = future
+        if future._state is None:  # noqa: SLF001 - a run settles
+            future._waits += (wait,)  # noqa: SLF001 - a run settles
+        else:
+            wait.woken_at = future._settled_at  # noqa: SLF001 - a run settles
+        self._suspend(strand, wait)
+
+    def _suspend(self, strand: Strand, wait: Wait) -> None:
         wait.strand = strand
         strand.wait = wait
         if wait.woken_at is not None:
             self.wake(wait, wait.woken_at)
         strand.fiber.suspend()
+
+    def _is_alone(self) -> bool:
+        """Tell whether nothing but the running strand could want to go on."""
+        return not (self._ready or len(self._all) > 1 or self._predicates or self._lookers)
 
     def _reads_on(self, wait: Wait) -> bool:
         """
@@ -186,12 +221,11 @@ class Strands:
         Returns:
             True if the wait is over and the code may go on; False if it must be parked, for whatever reason.
         """
-        ready = self._ready
-        if ready or len(self._all) > 1 or self._predicates or self._lookers:
+        if not self._is_alone():
             return False
         assert self.read_on is not None
         while wait.woken_at is None:
-            if not self.read_on() or ready or len(self._all) > 1:
+            if not self.read_on() or self._ready or len(self._all) > 1:
                 return False
         self.now = wait.woken_at
         return True

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 import pyflow
 from histories import RUN_ID, START
 from histories import history as numbered
-from pyflow import NondeterminismException, SerializationException
+from pyflow import HistoryException, NondeterminismException, SerializationException
 from pyflow.converter import JSON
 from pyflow.replay.replayer import Replayer
 from pyflow.run import Run
+from pyflow.swf.model import EVENT_ATTRIBUTES
 
 
 class Text(str):
@@ -88,8 +89,8 @@ def replay(workflow_class, events, *, plainly):
             patch.setattr(Replayer, "foreseen", lambda *_: None)
         try:
             live.advance(events, len(events))
-        except NondeterminismException as error:
-            return type(error), str(error), error.where
+        except (NondeterminismException, HistoryException) as error:
+            return type(error), str(error), getattr(error, "where", None)
         finally:
             live.close()
     return live.drifts, live.decisions(), live.runtime.fault
@@ -213,6 +214,156 @@ def test_what_does_not_fit_is_refused_with_the_same_words(edit):
     error, *_ = both(workflow([1, 2], then=lambda _, future: future.cancel() if edit == "withdrawn" else None), events)
 
     assert error is NondeterminismException
+
+
+def test_answer_with_a_wrong_id_is_refused():
+    events = history(["1"])
+    events[4]["eventId"] = 99
+
+    error, message, _ = both(workflow([1]), events)
+
+    assert error is HistoryException
+    assert "event 5 was expected next, event 99" in message
+
+
+def test_answer_without_a_completed_decision_task_before_it_is_taken_as_it_comes():
+    events = history(["1"])
+    events[3] = {**events[0], "eventId": 4, "eventType": "WorkflowExecutionSignaled"}
+    events[3]["workflowExecutionSignaledEventAttributes"] = {"signalName": "s"}
+
+    both(workflow([1]), events)
+
+
+def test_response_that_answers_while_parked_must_answer_all():
+    class Program(pyflow.Workflow):
+        NAME = "Program"
+
+        def run(self, _):
+            self.swf.invoke_activity("a", "1").result()
+            self.swf.wait_for_all([self.swf.invoke_activity("a", "1") for _ in range(2)])
+
+    events = numbered("""
+        1 WorkflowExecutionStarted
+        2 DecisionTaskScheduled
+        3 DecisionTaskStarted scheduledEventId=2
+        4 DecisionTaskCompleted scheduledEventId=2 startedEventId=3
+        5 ActivityTaskScheduled activityId=activity1 activityType=a/1
+        6 WorkflowExecutionSignaled signalName=s
+        7 DecisionTaskScheduled
+        8 DecisionTaskStarted scheduledEventId=7
+        9 DecisionTaskCompleted scheduledEventId=7 startedEventId=8
+       10 TimerStarted timerId=pyflow.park.1
+       11 ActivityTaskCompleted scheduledEventId=5 startedEventId=5
+       12 DecisionTaskScheduled
+       13 DecisionTaskStarted scheduledEventId=12
+       14 DecisionTaskCompleted scheduledEventId=12 startedEventId=13
+       15 ActivityTaskScheduled activityId=activity2 activityType=a/1
+       16 DecisionTaskScheduled
+       17 DecisionTaskStarted scheduledEventId=16
+    """)
+
+    error, message, _ = both(Program, events)
+
+    assert error is NondeterminismException
+    assert "activity3" in message
+
+
+ASKS = st.lists(
+    st.sampled_from(["activity", "timer", "withdrawn", "withdrawn later", "spawned"]), min_size=1, max_size=6
+)
+
+
+@given(ASKS, ASKS, st.sampled_from(["", "signal", "left out", "twice"]), st.integers(0, 9))
+def test_many_asks_in_one_batch_are_taken_as_if_each_was_owed(first, second, mishap, where):
+    """Whatever is asked for together, taken back or not; a signal, a missing or a doubled answer among the answers."""
+
+    class Program(pyflow.Workflow):
+        NAME = "Program"
+
+        def run(self, _):
+            for group in (first, second):
+                futures = []
+                for kind in group:
+                    future = self.ask(kind)
+                    if kind != "withdrawn":
+                        futures.append(future)
+                for kind, future in zip([kind for kind in group if kind != "withdrawn"], futures):
+                    if kind == "withdrawn later":
+                        future.cancel()
+                self.swf.wait_for_all(futures)
+
+        def ask(self, kind):
+            if kind == "timer":
+                return self.swf.start_timer(5)
+            if kind == "spawned":
+                return self.swf.spawn(lambda: self.ask("activity").result())
+            future = self.swf.invoke_activity("a", "1", [kind])
+            if kind == "withdrawn":
+                future.cancel()
+            return future
+
+    events = recorded_by(Program)
+    answers = [n for n, event in enumerate(events) if event["eventType"] in {"ActivityTaskScheduled", "TimerStarted"}]
+    at = answers[where % len(answers)] if answers else 3
+    if mishap == "signal":
+        events.insert(at, {**events[0], "eventId": 0, "eventType": "WorkflowExecutionSignaled"})
+        events[at]["workflowExecutionSignaledEventAttributes"] = {"signalName": "s"}
+    if mishap == "left out" and answers:
+        del events[at]
+    if mishap == "twice" and answers:
+        events.insert(at, {**events[at]})
+    both(Program, renumbered(events))
+
+
+def renumbered(events):
+    """Give the events ids without a gap again, also where they name each other."""
+    numbers = {event["eventId"]: number for number, event in enumerate(events, 1)}
+    result = []
+    for number, event in enumerate(events, 1):
+        member = EVENT_ATTRIBUTES[event["eventType"]]
+        attributes = {
+            name: numbers.get(value, 0) if name.endswith("EventId") else value for name, value in event[member].items()
+        }
+        result.append({**event, "eventId": number, member: attributes})
+    return result
+
+
+def recorded_by(workflow_class):
+    """Give the history that comes of a workflow's own decisions: all that is asked for is done before the next of them."""
+    events = numbered("""
+        1 WorkflowExecutionStarted
+        2 DecisionTaskScheduled
+        3 DecisionTaskStarted scheduledEventId=2
+    """)
+
+    def add(kind, **attributes):
+        name = f"{kind[0].lower()}{kind[1:]}EventAttributes"
+        events.append({"eventId": len(events) + 1, "eventType": kind, "eventTimestamp": START, name: attributes})
+        return len(events)
+
+    while True:
+        live = Run(workflow_class, "order-1", RUN_ID)
+        live.advance(events, len(events))
+        decisions = live.decisions()
+        live.close()
+        if decisions[-1]["decisionType"] == "CompleteWorkflowExecution":
+            return events
+        add("DecisionTaskCompleted", startedEventId=len(events), executionContext="pyflow rules 1")
+        done = []
+        for decision in decisions:
+            if decision["decisionType"] == "ScheduleActivityTask":
+                asked = add("ActivityTaskScheduled", **decision["scheduleActivityTaskDecisionAttributes"])
+                done.append(
+                    ("ActivityTaskCompleted", {"scheduledEventId": asked, "startedEventId": asked, "result": "1"})
+                )
+            else:
+                assert decision["decisionType"] == "StartTimer"
+                attributes = decision["startTimerDecisionAttributes"]
+                asked = add("TimerStarted", **attributes)
+                done.append(("TimerFired", {"timerId": attributes["timerId"], "startedEventId": asked}))
+        for kind, attributes in done:
+            add(kind, **attributes)
+        add("DecisionTaskStarted", scheduledEventId=add("DecisionTaskScheduled"))
 
 
 def test_cancel_that_history_lacks_is_named_with_its_place():

@@ -6,6 +6,9 @@ event. An event that answers a decision (ActivityTaskScheduled, StartTimerFailed
 takes it out; an event that ends one (ActivityTaskCompleted, ...) names the event that began it. Behind the answers to a
 response nothing of that response may be left in the outbox. What is left when history ends is what must be sent.
 
+In a replay the answer to an ask for an activity nearly always stands right where history goes on. It is then compared at once,
+and the ask never goes through the outbox.
+
 Three things are not tidy. Events may stand between a DecisionTaskStarted and its DecisionTaskCompleted, and they can make
 code owe something (a lambda asked for again) that this response could not hold yet: so each owed decision knows the batch it
 is due in. A cancel can become pointless after it was sent, before anyone knows whether it arrived: it is dropped only once the
@@ -102,8 +105,9 @@ class Replayer:
         self._news: Sequence[dict[str, Any]] = ()
         self._news_after = self._news_up_to = 0
         self.resumes_up_to = 0
-        self._unread: Iterator[dict[str, Any]] = _NOTHING
-        self._next_answer = 0  # where in the news the answer to the next ask stands, if all is as usual
+        self._unread: Iterator[tuple[int, dict[str, Any]]] = _NOTHING
+        self._foreseen: list[Invocation] = []
+        self._next_answer = 0  # where in the news the answer to the next ask stands, if all is as usual; else 0
         # What the batch at hand shows of the response before it.
         self._completed: HistoryEvent | None = None
         self._answered: list[Invocation] = []
@@ -112,29 +116,51 @@ class Replayer:
 
     # -- what code does -----------------------------------------------------------------------------------------------
 
-    def ask(self, invocation: Invocation) -> None:
-        """Owe the decision of an invocation."""
+    def ask(self, invocation: Invocation, *, foreseen: bool = False) -> None:
+        """
+        Owe the decision of an invocation.
+
+        Args:
+            invocation: what.
+            foreseen: ``foreseen`` has just shown its answer, and that says all that is asked.
+        """
         self._asked = invocation.order = self._asked + 1
         invocation.owed_in = self.batch
+        if foreseen:
+            self._foreseen.append(invocation)
+            self._next_answer += 1
+            return
+        self._next_answer = 0
         kind = invocation.kind
         key = self._key(invocation) if kind is _CHILD or kind is _CLOSE else invocation.id
         self._outbox[key] = invocation
 
     def foreseen(self, activity_id: str, activity_type: Any, options: dict[str, Any]) -> _Attributes | None:
         """
-        Return the attributes of the event that answers an ask for an activity, where history goes on with it and says the same.
+        Return the attributes of the event that answers an ask for an activity, if all is as usual.
 
-        Nothing is matched by this; that happens when the event is applied. It spares what is needed only where they differ. The
-        input is left to the caller, who alone knows what it means.
+        As usual: the history that was read goes on with the completion of this decision task and answers to all that code has
+        asked for over this batch, in order; then comes this one, and says the same. The input is left to the caller, who alone
+        knows what it means.
         """
-        try:
-            attributes: _Attributes = self._news[self._next_answer]["activityTaskScheduledEventAttributes"]
-            if attributes["activityId"] != activity_id or attributes["activityType"] != activity_type:
-                return None
-        except (IndexError, KeyError, TypeError):
+        index = self._next_answer
+        if index == 0:
             return None
-        self._next_answer += 1
-        return attributes if not options or options.items() <= attributes.items() else None
+        try:
+            event = self._news[index]
+            attributes: _Attributes = event["activityTaskScheduledEventAttributes"]
+            if (
+                attributes["activityId"] == activity_id
+                and attributes["activityType"] == activity_type
+                and event["eventId"] == self._news_after + index + 1
+                and (self._foreseen or "decisionTaskCompletedEventAttributes" in self._news[index - 1])
+                and (not options or options.items() <= attributes.items())
+            ):
+                return attributes
+        except (IndexError, KeyError, TypeError):
+            pass  # what is wrong with it is said where it is applied
+        self._next_answer = 0
+        return None
 
     def cancel(self, invocation: Invocation, *, optional: bool) -> None:
         """
@@ -146,6 +172,9 @@ class Replayer:
         """
         if (invocation.state, "cancel") not in TABLES[invocation.kind]:
             return
+        if self._foreseen:  # code that takes things back meets history event by event
+            self._outbox = {each.id: each for each in self._foreseen} | self._outbox
+            self._foreseen, self._next_answer = [], 0
         if invocation.step("cancel") is State.WITHDRAWN:
             del self._outbox[self._key(invocation)]
             if optional:
@@ -167,7 +196,7 @@ class Replayer:
         """
         after = self._news_after = self.last_event_id
         new = self._news = news(events, after=after, until=until)
-        self._unread = iter(new)
+        self._unread = enumerate(new, after + 1)
         self._news_up_to = after + len(new)
         self.resumes_up_to = after + _whole_batches(new) if until is None else self._news_up_to
         self.ahead.look_at(new)
@@ -207,8 +236,7 @@ class Replayer:
         event_id = self.last_event_id
         event: Any = None
         try:
-            for event in self._unread:
-                event_id += 1
+            for event_id, event in self._unread:
                 event_type = event["eventType"]
                 member, apply, about = _EVENTS[event_type]
                 if member is None:  # a gap before it shows at the next event that is read
@@ -244,7 +272,7 @@ class Replayer:
 
     def close(self) -> None:
         """Tell nobody any more: each future knows its invocation, and no rings are left for the collector."""
-        for invocation in chain(self._outbox.values(), *map(dict.values, self._begun.values())):
+        for invocation in chain(self._foreseen, self._outbox.values(), *map(dict.values, self._begun.values())):
             invocation.future = None
 
     # -- what must be sent --------------------------------------------------------------------------------------------
@@ -300,6 +328,21 @@ class Replayer:
                 event_id=event_id,
             )
         self._completed = (event_id, event_type, attributes)
+        if self._foreseen:
+            self._begin_foreseen()
+
+    def _begin_foreseen(self) -> None:
+        """Apply the answers behind the completion of a decision task that were compared with what was asked for when that was."""
+        begun = self._begun[_ACTIVITY]
+        for invocation in self._foreseen:
+            event_id, _ = next(self._unread)
+            invocation.step("ActivityTaskScheduled")
+            begun[event_id] = invocation
+        self._answered += self._foreseen
+        self._foreseen.clear()
+        if len(begun) >= OPEN_MAX[_ACTIVITY]:
+            self._at_limit.add(_ACTIVITY)
+            self._is_marked = True
 
     def _on_closed(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
         """Nothing follows the end of an execution."""
@@ -540,7 +583,7 @@ class Replayer:
 
 
 # A global costs a tenth of what a member costs that is looked up on its enum: only where every event passes.
-_CHILD, _CLOSE = Kind.CHILD, Kind.CLOSE
+_ACTIVITY, _CHILD, _CLOSE = Kind.ACTIVITY, Kind.CHILD, Kind.CLOSE
 _OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
 _CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
 
