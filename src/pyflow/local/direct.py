@@ -43,8 +43,8 @@ class DirectClient:
         known = frozenset(SHAPES[OPERATIONS[action]["input"]]["members"])
 
         def call(**request: Any) -> dict[str, Any]:
-            unknown = request.keys() - known
-            if unknown:
+            if not request.keys() <= known:
+                unknown = request.keys() - known
                 raise TypeError(
                     f"{name}() got an unexpected keyword argument {min(unknown)!r}; SWF has {sorted(known)}"
                 )
