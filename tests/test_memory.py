@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import pyflow
-from histories import task
+from histories import history, task
+from pyflow.run import Run
 
 STEPS = """
     1 WorkflowExecutionStarted input=2
@@ -93,6 +94,41 @@ def test_objects_are_as_many_after_many_runs(decider):
         return len(gc.get_objects())
 
     assert abs(count(0, 100) - count(100, 300)) < 20
+
+
+def test_a_kept_run_holds_nothing_of_what_is_settled():
+    class Steps(pyflow.Workflow):
+        NAME = "W"
+        step = pyflow.ActivityDescriptor("step", "1")
+
+        def run(self, _):
+            while True:
+                self.step(1).result()
+
+    def steps(first, last):
+        """The events of some steps, each six behind the three that a run begins with."""
+        for number in range(first, last):
+            at = 3 + 6 * number
+            yield from history(f"""
+                {at + 1} DecisionTaskCompleted scheduledEventId={at - 1} startedEventId={at}
+                {at + 2} ActivityTaskScheduled activityId=activity{number + 1} activityType=step/1 input=1
+                {at + 3} ActivityTaskStarted scheduledEventId={at + 2}
+                {at + 4} ActivityTaskCompleted scheduledEventId={at + 2} startedEventId={at + 3} result=5
+                {at + 5} DecisionTaskScheduled
+                {at + 6} DecisionTaskStarted scheduledEventId={at + 5}
+            """)
+
+    def decide(first, last):
+        for number in range(first, last):
+            run.advance(list(steps(number, number + 1)), 9 + 6 * number)
+            assert [each["decisionType"] for each in run.decisions()] == ["ScheduleActivityTask"]
+        gc.collect()
+        return len(gc.get_objects())
+
+    run = Run(Steps, "order-1", "run-1")
+    run.advance(task(STEPS, until=3)["events"], 3)
+    assert abs(decide(0, 20) - decide(20, 220)) < 20
+    run.close()
 
 
 @pytest.mark.proof

@@ -196,8 +196,8 @@ class Run:
         return self._strands.where()
 
     def frames(self) -> Iterator[FrameType]:
-        """Yield the author's frames of each fiber, as they are parked, innermost first."""
-        for strand in self._strands:
+        """Yield the author's frames of each fiber, as they are parked, innermost first; another thread may look."""
+        for strand in list(self._strands):
             yield from strand.fiber.frames()
 
     def close(self) -> None:

@@ -126,7 +126,7 @@ class Strands:
         return len(self._all)
 
     def __iter__(self) -> Iterator[Strand]:
-        return iter(list(self._all.values()))
+        return iter(self._all.values())
 
     def where(self) -> str | None:
         """Return ``file:line in function`` of where the main code is parked; None if it is not."""
