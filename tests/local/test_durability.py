@@ -5,7 +5,9 @@ import os
 import shutil
 import sqlite3
 import stat
+import time
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,7 +15,7 @@ import decisions
 from local_driver import Driver, activity, child
 from pyflow.exceptions import PyflowException
 from pyflow.local import LocalSWF, VirtualClock
-from pyflow.local.files import LOG_BYTES
+from pyflow.local.files import LOG_BYTES, OwnerLock
 
 
 def reopened(path, clock: VirtualClock) -> tuple[LocalSWF, Driver]:
@@ -229,6 +231,22 @@ def test_an_empty_file_becomes_a_database(tmp_path) -> None:
     path.touch()
     LocalSWF(path).close()
     LocalSWF(path).close()
+
+
+def test_threads_that_close_it_together_give_the_file_back_once(tmp_path, monkeypatch) -> None:
+    """Twice would close a descriptor that is somebody else's by then."""
+    swf = LocalSWF(tmp_path / "flow.db")
+    release, released = OwnerLock.release, []
+
+    def slowly(lock) -> None:
+        released.append(lock)
+        time.sleep(0.05)
+        release(lock)
+
+    monkeypatch.setattr(OwnerLock, "release", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: swf.close(), range(4)))
+    assert len(released) == 1
 
 
 def test_a_closed_service_says_so(swf: LocalSWF) -> None:

@@ -317,3 +317,8 @@ def test_an_instruction_that_is_nobodys_line_has_a_place_all_the_same():
     code = catch_exception.__code__
     nobodys = next(start for start, _, line in code.co_lines() if line is None)
     assert re.fullmatch(r".*test_watchdog\.py:\d+ in catch_exception", format_place((code, nobodys)))
+
+
+def test_code_that_was_made_at_run_time_is_not_taken_for_the_author_s():
+    code, _ = watchdog_module._author_place(eval("lambda look: look()")(sys._getframe))
+    assert code.co_name == "test_code_that_was_made_at_run_time_is_not_taken_for_the_author_s"

@@ -10,6 +10,7 @@ The embedded SWF service: the wire protocol on SQLite, behind three doors.
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -77,6 +78,7 @@ class LocalSWF:
         # Two names of one file are one file.
         self._owner = None if self.path == ":memory:" else files.OwnerLock(Path(self.path).resolve())
         self._servers: list[Server] = []
+        self._closing = threading.Lock()
         self._positions = Positions()
         self._clock = clock or SystemClock()
         try:
@@ -184,12 +186,13 @@ class LocalSWF:
         return server
 
     def close(self) -> None:
-        """Stop: servers close, waiting polls get the empty answer, the file is free for others. Idempotent."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
-        self._service.close()
-        self._release()
+        """Stop: servers close, waiting polls get the empty answer, the file is free for others. Idempotent, from any thread."""
+        with self._closing:
+            for server in self._servers:
+                server.close()
+            self._servers.clear()
+            self._service.close()
+            self._release()
 
     def _release(self) -> None:
         if self._owner is not None:

@@ -137,7 +137,8 @@ def _outside_of_library(frame: FrameType | None) -> tuple[CodeType, int] | None:
     while frame is not None:
         filename = frame.f_code.co_filename
         is_library = filename.startswith(library) and "site-packages" not in filename
-        if not (filename.startswith((PACKAGE, "<frozen")) or is_library):
+        # In "<...>" stands what was made at run time: the frozen library, what a NamedTuple or a dataclass is made of.
+        if not (filename.startswith((PACKAGE, "<")) or is_library):
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None
