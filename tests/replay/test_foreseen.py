@@ -81,24 +81,24 @@ def workflow(values, *, timeout=None, then=lambda swf, future: None):
     return Program
 
 
-def replay(workflow_class, events, *, plainly):
+def replay(workflow_class, events, *, plainly, until=-1):
     """Give what became of a replay: drifts, decisions, how the code ended; ``plainly``: without a look at what comes."""
     live = Run(workflow_class, "order-1", RUN_ID)
     with pytest.MonkeyPatch.context() as patch:
         if plainly:
             patch.setattr(Replayer, "foreseen", lambda *_: None)
         try:
-            live.advance(events, len(events))
+            live.advance(events, len(events) if until == -1 else until)
         except (NondeterminismException, HistoryException) as error:
             return type(error), str(error), getattr(error, "where", None)
         finally:
             live.close()
-    return live.drifts, live.decisions(), live.runtime.fault
+    return live.drifts, live.decisions(), live.runtime.fault, live.last_event_id
 
 
-def both(workflow_class, events):
-    plain = replay(workflow_class, events, plainly=True)
-    assert repr(replay(workflow_class, events, plainly=False)) == repr(plain)
+def both(workflow_class, events, *, until=-1):
+    plain = replay(workflow_class, events, plainly=True, until=until)
+    assert repr(replay(workflow_class, events, plainly=False, until=until)) == repr(plain)
     return plain
 
 
@@ -214,6 +214,13 @@ def test_what_does_not_fit_is_refused_with_the_same_words(edit):
     error, *_ = both(workflow([1, 2], then=lambda _, future: future.cancel() if edit == "withdrawn" else None), events)
 
     assert error is NondeterminismException
+
+
+@pytest.mark.parametrize("count", range(3, 18))
+def test_history_may_end_anywhere(count):
+    """What is behind the last DecisionTaskStarted of a recorded history is matched all the same, and to its end."""
+    events = history(["1", "2", "3"])[:count]
+    both(workflow([1, 2, 3]), events, until=None)
 
 
 def test_answer_with_a_wrong_id_is_refused():

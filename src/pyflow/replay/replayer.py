@@ -197,6 +197,7 @@ class Replayer:
         after = self._news_after = self.last_event_id
         new = self._news = news(events, after=after, until=until)
         self._unread = enumerate(new, after + 1)
+        self.in_tail = False
         self._news_up_to = after + len(new)
         self.resumes_up_to = after + _whole_batches(new) if until is None else self._news_up_to
         self.ahead.look_at(new)
@@ -228,11 +229,10 @@ class Replayer:
             HistoryException: the history does not hold together.
         """
         self.batch += 1
-        self._completed, self._answered = None, []
+        self._completed = None
         settled = self._settled = []
         if self._is_marked:
             self._clear_marks()
-        time: datetime | float | None = None
         event_id = self.last_event_id
         event: Any = None
         try:
@@ -246,19 +246,18 @@ class Replayer:
                     check_order(self._news, self._news_after + 1)
                 if apply is None:
                     time = event["eventTimestamp"]
-                    if time.__class__ is str:
-                        time = moment(event, event_id)
+                    self.time = moment(event, event_id) if time.__class__ is str else time
+                    self.started_event_id = event_id
                     break
                 apply(self, event_id, event_type, attributes, about)
+            else:  # all is read, also what was foreseen
+                event_id, self.in_tail = self._news_up_to, True
         except (KeyError, TypeError) as error:
             raise unreadable(event, event_id, error) from error
         if self._outbox:
             self._settle_accounts()
         self.last_event_id = event_id
         self._next_answer = event_id - self._news_after + 1  # behind its DecisionTaskCompleted
-        self.in_tail = time is None
-        if time is not None:
-            self.started_event_id, self.time = event_id, time
         return settled
 
     def _clear_marks(self) -> None:
@@ -328,19 +327,19 @@ class Replayer:
                 event_id=event_id,
             )
         self._completed = (event_id, event_type, attributes)
-        if self._foreseen:
-            self._begin_foreseen()
+        foreseen = self._answered = self._foreseen
+        self._foreseen = []
+        if foreseen:
+            self._begin(foreseen)
 
-    def _begin_foreseen(self) -> None:
-        """Apply the answers behind the completion of a decision task that were compared with what was asked for when that was."""
-        begun = self._begun[_ACTIVITY]
-        for invocation in self._foreseen:
-            event_id, _ = next(self._unread)
+    def _begin(self, foreseen: list[Invocation]) -> None:
+        """Apply the answers behind the completion of a decision task: they were compared when they were asked for."""
+        begun, unread = self._begun[_ACTIVITY], self._unread
+        for invocation in foreseen:
+            event_id, _ = next(unread)
             invocation.step("ActivityTaskScheduled")
             begun[event_id] = invocation
-        self._answered += self._foreseen
-        self._foreseen.clear()
-        if len(begun) >= OPEN_MAX[_ACTIVITY]:
+        if len(begun) >= OPEN_MAX_LEAST and len(begun) >= OPEN_MAX[_ACTIVITY]:
             self._at_limit.add(_ACTIVITY)
             self._is_marked = True
 
