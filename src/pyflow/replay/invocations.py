@@ -84,9 +84,9 @@ class Invocation:
         owed_in: the number of the batch in whose response its decision is due.
         cancel_optional: the engine cancels it by itself, and history may lack the cancel's event (contract 6).
         outcome: once it is settled SUCCEEDED, FAILED, TIMED_OUT or CANCELED; else None.
-        result: the text that SWF recorded, where it succeeded with one.
-        failure: how it failed, where it did not succeed.
-        settled_at: the id of the event that settled it.
+        result: once it is settled, the text that SWF recorded, where it succeeded with one.
+        failure: once it is settled, how it failed, where it did not succeed.
+        settled_at: once it is settled, the id of the event that settled it.
         child_run_id: the run id of a child, once it has started.
         future: who wants to know; replay only carries it.
     """
@@ -111,6 +111,13 @@ class Invocation:
         "where",
     )
 
+    # Set when it is asked for, and when it is settled: a replay makes thousands, so nothing is set that will be anyway.
+    order: int
+    owed_in: int
+    result: str | None
+    failure: Failure | None
+    settled_at: int
+
     def __init__(
         self,
         kind: Kind,
@@ -127,12 +134,9 @@ class Invocation:
         self.input = input
         self.options = options
         self.future: Any = None
-        self.order = self.owed_in = self.retries = 0
+        self.retries = 0
         self.cancel_optional = False
         self.outcome: State | None = None
-        self.result: str | None = None
-        self.failure: Failure | None = None
-        self.settled_at: int | None = None
         self.child_run_id: str | None = None
         self._standing = REQUESTED[kind]
 
@@ -169,7 +173,7 @@ class Invocation:
         """Take the outcome from the event that brought it."""
         self.settled_at = event_id
         self.outcome = outcome
-        self.failure = None
+        self.result = self.failure = None
         if outcome is _SUCCEEDED:
             self.result = attributes.get("details" if self.kind is _MARKER else "result")
         elif event_type == "ChildWorkflowExecutionTerminated":
