@@ -257,7 +257,8 @@ class Replayer:
         if self._outbox:
             self._settle_accounts()
         self.last_event_id = event_id
-        self._next_answer = event_id - self._news_after + 1  # behind its DecisionTaskCompleted
+        # It stands behind the next DecisionTaskCompleted, if history goes on.
+        self._next_answer = event_id - self._news_after + 1 if event_id < self._news_up_to else 0
         return settled
 
     def _clear_marks(self) -> None:
