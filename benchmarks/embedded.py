@@ -19,8 +19,6 @@ from pyflow.local import LocalSWF
 __all__ = ["measure"]
 
 IN_FLIGHT = (1, 16)
-POLLERS = {1: 2, 16: 8}
-"""Of the decider and of the worker, by how many workflows are in flight; 2 is the default of both."""
 GOAL = 5
 
 
@@ -31,7 +29,7 @@ def measure(*, small: bool = False) -> list[Row]:
         peers.try_out("five_steps", workflows=2, in_flight=1)
         for in_flight in IN_FLIGHT:
             workflows = 8 if small else (150 if in_flight == 1 else 480)
-            with installation(POLLERS[in_flight]) as run:
+            with installation() as run:
                 run(workflows=in_flight, in_flight=in_flight)
                 timed: dict[str, Callable[[], float]] = {OURS: partial(_rate, run, workflows, in_flight)}
                 for title, peer in peers.peers.items():
@@ -56,23 +54,21 @@ def _rate(run: Callable[..., float], workflows: int, in_flight: int) -> float:
 
 
 @contextmanager
-def installation(pollers: int = POLLERS[1]) -> Iterator["Installation"]:
+def installation() -> Iterator["Installation"]:
     """A service on disk with a decider and an activity worker beside it, all in this process."""
     with tempfile.TemporaryDirectory() as folder, LocalSWF(Path(folder) / "flow.db") as swf:
-        yield from Installation(swf, pollers).working()
+        yield from Installation(swf).working()
 
 
 class Installation:
     """Call it to run workflows; returns the seconds they took."""
 
-    def __init__(self, swf: LocalSWF, pollers: int) -> None:
+    def __init__(self, swf: LocalSWF) -> None:
         self._client = swf.direct()
         self._swf = swf
         self._client.register_domain(name="domain", workflowExecutionRetentionPeriodInDays="1")
-        self._decider = pyflow.Decider([FiveSteps], "domain", "list", "benchmark", self._client, pollers=pollers)
-        self._worker = pyflow.ActivityWorker(
-            [add_one], "domain", "list", "benchmark", self._client, concurrency=16, pollers=pollers
-        )
+        self._decider = pyflow.Decider([FiveSteps], "domain", "list", "benchmark", self._client)
+        self._worker = pyflow.ActivityWorker([add_one], "domain", "list", "benchmark", self._client, concurrency=16)
         self._decider.ensure_workflows_registered()
         self._worker.ensure_activities_registered()
 

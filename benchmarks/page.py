@@ -71,7 +71,7 @@ signing.
 Five steps, one after the other, each durable on disk before the next begins; starter, decider, activity worker and service in one
 process, with SQLite in `synchronous=FULL`. A step here is a whole activity: scheduled, polled for, run by a worker, answered,
 decided. DBOS calls the step as a function and records its result, with its own settings. Runs that are in flight together share
-commits; for sixteen of them, decider and worker have `pollers=8`, and the worker room for sixteen bodies.
+commits; for sixteen of them the worker has room for sixteen bodies.
 """,
     "http": """\
 ## The service over HTTP

@@ -19,7 +19,8 @@ from pyflow.swf.client import Client, create_client, is_local
 from pyflow.telemetry.instruments import RUNS_KEPT as RUNS_KEPT_GAUGE
 from pyflow.telemetry.instruments import SLOTS, SLOTS_USED
 from pyflow.worker.activities import ActivityWorker
-from pyflow.worker.decider import POLLERS, RUNS_KEPT, Decider
+from pyflow.worker.decider import RUNS_KEPT, Decider
+from pyflow.worker.polling import POLLERS
 from pyflow.worker.undecidable import POLICIES, OnUndecidable
 from pyflow.workflow import Workflow
 

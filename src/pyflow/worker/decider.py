@@ -26,7 +26,7 @@ from .crew import Crew
 from .deciding import DecidedTask, Task, TaskDecider, by_type
 from .express import Express
 from .owners import Owner
-from .polling import Poller, backoff_max_s, decision_poll, poll_decision_task
+from .polling import Poller, backoff_max_s, decision_poll, poll_decision_task, pollers_for
 from .registration import WORKFLOW_TYPES, register_types
 from .sticky import RunCache
 from .undecidable import POLICIES, OnUndecidable
@@ -38,7 +38,6 @@ logger = logging.getLogger("pyflow")
 
 RUNS_KEPT: Final = 1_000
 BYTES_KEPT: Final = 256 * 1024 * 1024
-POLLERS: Final = 2
 RENEW_S: Final = 60.0
 """The least time from one client that is made because of stale credentials to the next."""
 
@@ -56,7 +55,8 @@ class Decider:
         runs_kept: how many live runs each deciding thread keeps between tasks; 0 replays each task from its history.
         bytes_kept: how much memory these may take, as estimated from what their code was given; None: any.
         threads: how many threads decide. Python lets one of them compute at a time: more processes use more cores.
-        pollers: how many threads poll each task list and send answers.
+        pollers: how many polls of each task list are open at once. Each has a thread, which sends its answers. None: 2, and 8
+            where the service is in this process and answers without a thread.
         affinity: how many seconds a kept run's next task waits for this process before SWF gives it to any other; True: 5;
             False: not at all. Nothing but speed depends on it, and where the service does not support it, it is off.
         on_undecidable: what is done with a run that cannot be decided: ``"park"`` it, with growing pauses, until it can be;
@@ -86,7 +86,7 @@ class Decider:
         runs_kept: int = RUNS_KEPT,
         bytes_kept: int | None = BYTES_KEPT,
         threads: int = 1,
-        pollers: int = POLLERS,
+        pollers: int | None = None,
         affinity: bool | int = True,
         on_undecidable: OnUndecidable = "park",
         watchdog_s: float | None = LIMIT_S,
@@ -100,7 +100,12 @@ class Decider:
         guards.install(guard)
         if on_undecidable not in POLICIES:
             raise ValueError(f"on_undecidable is one of {', '.join(map(repr, POLICIES))}, not {on_undecidable!r}")
-        if threads < 1 or pollers < 1 or affinity < 0 or (watchdog_s is not None and watchdog_s <= 0):
+        if (
+            threads < 1
+            or (pollers is not None and pollers < 1)
+            or affinity < 0
+            or (watchdog_s is not None and watchdog_s <= 0)
+        ):
             raise ValueError("threads and pollers are at least 1, affinity at least 0, watchdog_s over 0 or None")
         self._classes = by_type(workflow_classes)
         self._domain = domain
@@ -117,7 +122,7 @@ class Decider:
         self._runs_kept = runs_kept
         self._bytes_kept = bytes_kept
         self._threads = threads
-        self._lanes = pollers
+        self._pollers = pollers
         self._affinity_s = (AFFINITY_S if affinity else 0) if isinstance(affinity, bool) else affinity
         self._on_undecidable: OnUndecidable = on_undecidable
         self._watchdog_s = watchdog_s
@@ -284,7 +289,7 @@ class Decider:
             affinity,
             None if self._watchdog_s is None else Watchdog(self._watchdog_s),
             self._stopping,
-            lanes=self._lanes,
+            lanes=self._pollers or pollers_for(client),
             owners=self._threads,
         )
 

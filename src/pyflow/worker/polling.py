@@ -13,6 +13,7 @@ from typing import Any, Final
 from pyflow.exceptions import ServiceFault
 from pyflow.swf.client import Client, is_local, service_faults
 from pyflow.swf.faults import STALE_CREDENTIALS, Verdict, judge
+from pyflow.swf.posts import can_post
 from pyflow.swf.repeating import BACKOFF_MAX_S, backoff_s
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,9 @@ EMPTY_POLL_S: Final = 0.5
 BACKOFF_LOCAL_MAX_S: Final = 2.0
 """A service on this machine comes back when its author starts it again, and has no others to protect."""
 REPAIR_MIN_S: Final = 5.0
+POLLERS: Final = 2
+POSTED_POLLERS: Final = 8
+"""Where no thread waits for a poll, more of them cost next to nothing, and tasks that come together are handed out together."""
 PAGE_TRIES: Final = 5
 _NEVER: Final = Event()
 
@@ -243,6 +247,11 @@ class Poller:
             logger.error("polling is refused, next try in %.0f s: %s", self._wait_s, fault)
         else:
             logger.warning("a poll failed, next try in %.1f s: %s", self._wait_s, fault)
+
+
+def pollers_for(client: Client) -> int:
+    """Give the number of polls that suits a client."""
+    return POSTED_POLLERS if can_post(client) else POLLERS
 
 
 def backoff_max_s(client: Client) -> float:

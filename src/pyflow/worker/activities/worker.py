@@ -29,7 +29,7 @@ from pyflow.retry import UNOPENED
 from pyflow.swf.client import Client, create_client
 from pyflow.swf.posts import can_post
 from pyflow.tasks import ActivityTask
-from pyflow.worker.polling import Poller, Task, activity_poll, backoff_max_s, poll_activity_task
+from pyflow.worker.polling import POLLERS, Poller, Task, activity_poll, backoff_max_s, poll_activity_task, pollers_for
 from pyflow.worker.registration import ACTIVITY_TYPES, register_types
 from pyflow.worker.responding import with_store
 
@@ -47,7 +47,6 @@ logger = logging.getLogger(__name__)
 
 CONCURRENCY: Final[dict[Executor, int]] = {"thread": 10, "process": os.cpu_count() or 1, "async": 100}
 """How many bodies run at once, by executor."""
-POLLERS: Final = 2
 GRACE_S: Final = 60.0
 CANCEL_GRACE_S: Final = 10.0
 LEAST_GRACE_S: Final = 3.0
@@ -74,7 +73,7 @@ class ActivityWorker:
             ``{"thread": 20, "process": 2}`` over the defaults of 10 threads, a process for each processor, and 100 bodies on the
             asyncio loop. A task is polled for only while every executor has room for it.
         pollers: how many polls are open at once while there is room. More than one only help where tasks come faster than
-            a poll takes.
+            a poll takes. None: 2, and 8 where the service is in this process, answers without a thread, and there is no pace.
         max_per_second: how many bodies this worker begins in a second; None: no limit.
         grace_s: seconds that bodies have to end from ``stop`` on. Then they are told to.
         cancel_grace_s: seconds that a body may take to end after it was told to stop. Then its process is killed, also after a
@@ -96,7 +95,7 @@ class ActivityWorker:
         client: Client | None = None,
         *,
         concurrency: int | Mapping[Executor, int] | None = None,
-        pollers: int = POLLERS,
+        pollers: int | None = None,
         max_per_second: float | None = None,
         grace_s: float = GRACE_S,
         cancel_grace_s: float = CANCEL_GRACE_S,
@@ -111,7 +110,8 @@ class ActivityWorker:
                     f"two activities are both named {activity.name!r} with version {activity.version!r}; "
                     "give one of them another name or version"
                 )
-        if pollers < 1 or grace_s < 0 or cancel_grace_s < 0 or (max_per_second is not None and not max_per_second > 0):
+        is_slow = max_per_second is not None and not max_per_second > 0
+        if (pollers is not None and pollers < 1) or grace_s < 0 or cancel_grace_s < 0 or is_slow:
             raise ValueError(
                 f"an activity worker needs pollers >= 1, grace_s >= 0, cancel_grace_s >= 0 and max_per_second > 0 or None, not "
                 f"{pollers}, {grace_s}, {cancel_grace_s} and {max_per_second}"
@@ -131,7 +131,7 @@ class ActivityWorker:
         self._pace = Pace(max_per_second)
         self._paces = {type_: Pace(each.worker_side.max_per_second) for type_, each in self._activities.items()}
         self._told: SimpleQueue[None] = SimpleQueue()  # wakes ``run``; a signal handler may put into it
-        self._pollers = [self._new_poller() for _ in range(pollers)]
+        self._pollers = [self._new_poller() for _ in range(pollers or self._default_pollers(max_per_second))]
         self._serving: set[Poller] = set()
         self._fault: BaseException | None = None
         self._heart = Heart()
@@ -141,6 +141,10 @@ class ActivityWorker:
         self._loop: Loop | None = None
         self._under_way: set[Performance | str] = set()  # a string: the token of a task that nobody here performs
         self._changed = Condition()
+
+    def _default_pollers(self, max_per_second: float | None) -> int:
+        # A task that is taken and has to wait for the pace is kept from other workers.
+        return POLLERS if max_per_second is not None else pollers_for(self._client)
 
     @property
     def idle(self) -> bool:
