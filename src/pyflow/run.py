@@ -101,16 +101,6 @@ class Run:
         return self.runtime.batch, self._strands.now, self.runtime.settled_count
 
     @property
-    def fibers(self) -> int:
-        """How many fibers of its code wait or run."""
-        return len(self._strands)
-
-    @property
-    def characters(self) -> int:
-        """How long the texts are that its code was given and gave, all together: inputs, results, failures, recorded values."""
-        return self.runtime.characters
-
-    @property
     def drifts(self) -> list[Drift]:
         """What differed from history without mattering for matching (contract 6)."""
         return self._replayer.drifts
@@ -119,11 +109,6 @@ class Run:
     def returned(self) -> bool:
         """Whether ``run`` has returned or raised; no code runs any more."""
         return self.runtime.returned
-
-    @property
-    def is_unlike_2_0_0(self) -> bool:
-        """Whether code has seen something that 2.0.0 would have shown it otherwise."""
-        return self.runtime.is_unlike_2_0_0
 
     def advance(self, events: Sequence[dict[str, Any]], started_event_id: int | None) -> None:
         """

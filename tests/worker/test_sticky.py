@@ -215,5 +215,5 @@ def test_what_code_was_given_and_gave_is_counted_however_it_was_replayed():
         run = Run(Works, "order-1", RUN_ID)
         for started in starts:
             run.advance(history(GIVEN_AND_GAVE), started)
-        assert run.characters == len("5") + len("1234") + len("123456") + len("12345678") + 29
+        assert run.runtime.characters == len("5") + len("1234") + len("123456") + len("12345678") + 29
         run.close()

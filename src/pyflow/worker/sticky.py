@@ -76,10 +76,11 @@ class RunCache:
         Returns:
             Whether it is kept.
         """
-        if run.returned or not self._runs_max:
+        runtime = run.runtime
+        if runtime.returned or not self._runs_max:
             self.close_run(run)
             return False
-        size = RUN_BYTES + CHARACTER_BYTES * run.characters + FIBER_BYTES * (run.fibers - 1)
+        size = RUN_BYTES + CHARACTER_BYTES * runtime.characters + FIBER_BYTES * (len(runtime.strands) - 1)
         self._runs[run.run_id] = run, size
         self.bytes += size
         while self.bytes > self._bytes_max or len(self._runs) > self._runs_max:
@@ -113,7 +114,9 @@ def continues(run: Run, events: Sequence[dict[str, Any]]) -> bool:
     """
     if not events:
         return False
-    expected = run.last_event_id + 1
+    runtime = run.runtime
+    replayer = runtime.replayer
+    expected = replayer.last_event_id + 1
     position = expected - events[0]["eventId"]
     if not 0 <= position < len(events) or events[position]["eventId"] != expected:
         return False
@@ -121,7 +124,7 @@ def continues(run: Run, events: Sequence[dict[str, Any]]) -> bool:
         event = events[index]
         if event["eventType"] == "DecisionTaskCompleted":
             completed = event["decisionTaskCompletedEventAttributes"]
-            if run.is_unlike_2_0_0 and not names_rules(completed):
+            if runtime.is_unlike_2_0_0 and not names_rules(completed):
                 return False
-            return bool(completed["startedEventId"] == run.started_event_id)
+            return bool(completed["startedEventId"] == replayer.started_event_id)
     return False
