@@ -1,12 +1,15 @@
 """The same calls through the three doors."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from local_driver import Driver, activity, fault_of, opened
+from local_driver import ACTIVITY, WORKFLOW, Driver, activity, fault_of, opened
 from pyflow.local import LocalSWF, VirtualClock
 from pyflow.swf import decisions
+from pyflow.swf.methods import METHODS
+from pyflow.swf.posts import Post
 
 
 def test_a_run_goes_from_start_to_result_through_each_door(each_door: Driver) -> None:
@@ -126,3 +129,33 @@ def test_what_a_direct_caller_does_with_a_reply_stays_with_it(swf: LocalSWF) -> 
     described = flow.describe(run_id)["executionInfo"]
     assert described["tagList"] == ["t"]
     assert described["workflowType"]["name"] != "spoiled"
+
+
+def spoil(value: Any) -> None:
+    """Change whatever can be changed in a value."""
+    inner = list(value.values()) if isinstance(value, dict) else value
+    for each in inner:
+        if isinstance(each, (dict, list)):
+            spoil(each)
+    value.clear()
+
+
+@pytest.mark.parametrize("door", ["call", "post"])
+def test_what_a_direct_caller_does_with_a_request_afterwards_stays_with_it(swf: LocalSWF, door: str) -> None:
+    client = swf.direct()
+    flow = Driver(client)
+
+    def ask(action: str, request: dict[str, Any]) -> None:
+        if door == "call":
+            getattr(client, METHODS[action])(**request)
+        else:
+            client.post(Post(action, request, lambda reply: None, lambda: True))
+        spoil(request)
+
+    ask("StartWorkflowExecution", {"domain": "d", "workflowId": "w", "workflowType": dict(WORKFLOW), "tagList": ["t"]})
+    token = flow.decision_task()["taskToken"]
+    made = [activity(), decisions.start_timer("t", "60")]
+    ask("RespondDecisionTaskCompleted", {"taskToken": token, "decisions": made})
+    assert flow.activity_task()["activityType"] == ACTIVITY
+    run = client.list_open_workflow_executions(domain="d", startTimeFilter={"oldestDate": 0})["executionInfos"][0]
+    assert (run["tagList"], run["workflowType"]) == (["t"], WORKFLOW)

@@ -105,7 +105,7 @@ class DirectClient:
 
     def _call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            reply = self._service.ask(action, request, api.DEFAULT_REGION)
+            reply = self._service.ask(action, own(request), api.DEFAULT_REGION)
         except (ServiceFault, NoAnswer) as error:
             raise _fault_of(action, error) from None
         return to_python(action, reply)
@@ -114,22 +114,23 @@ class DirectClient:
 class PostedCall(Call):
     """A call whose outcome is given to a function."""
 
-    __slots__ = ("_post", "_service")
+    __slots__ = ("_post", "_request", "_service")
 
     def __init__(self, service: Service, post: Post) -> None:
         super().__init__(_nothing, api.DEFAULT_REGION)
         self._service = service
         self._post = post
+        self._request = own(post.request)
         self.alive = post.alive
 
     def is_ready(self) -> bool:
         """Prepare it to be carried out; False: it is not to be, and has its outcome already, or gets it elsewhere."""
-        mishap = self._service.plan(self._post.action, self._post.request)
+        mishap = self._service.plan(self._post.action, self._request)
         if mishap is not None:
             threading.Thread(target=self._meet, args=(mishap,), name="pyflow-mishap", daemon=True).start()
             return False
         try:
-            self.work = api.prepare(self._service.engine, self._post.action, self._post.request)
+            self.work = api.prepare(self._service.engine, self._post.action, self._request)
         except ServiceFault as fault:
             self.fault = fault
             self.finish()
@@ -154,7 +155,7 @@ class PostedCall(Call):
 
     def _meet(self, mishap: Mishap) -> None:
         try:
-            self.reply = self._service.meet(mishap, self._post.action, self._post.request, self.region)
+            self.reply = self._service.meet(mishap, self._post.action, self._request, self.region)
         except Exception as error:
             self.fault = error
         self.finish()
@@ -171,6 +172,13 @@ def _fault_of(action: str, error: BaseException) -> BaseException:
     if isinstance(error, NoAnswer):
         return ServiceFault(error.args[0], "a planned mishap", operation=action, status=0)
     return error
+
+
+def own(value: Any) -> Any:
+    """Return what is asked for with nothing in it that the caller can change: the service keeps some of it."""
+    if isinstance(value, dict):
+        return {name: each if type(each) is str else own(each) for name, each in value.items()}
+    return [own(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def to_python(action: str, reply: Any) -> dict[str, Any]:
