@@ -76,7 +76,7 @@ def test_both_spellings_of_the_target_are_understood(served) -> None:
     assert "server" not in headers
     assert not [name for name in headers if name.lower().startswith("access-control")]
     target = "com.amazonaws.swf.service.model.SimpleWorkflowService.ListDomains"
-    old = {"Content_Type": "application/json; charset=UTF-8", "Content_Encoding": "amz-1.0"}
+    old = {"Content_Type": "Application/JSON; charset=UTF-8", "Content_Encoding": "amz-1.0"}
     status, headers, _ = post(server, target, {"registrationStatus": "REGISTERED"}, **old)
     assert (status, headers["content-type"]) == (200, "application/json")
 

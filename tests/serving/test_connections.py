@@ -219,6 +219,22 @@ def test_an_answer_to_head_has_no_body(client) -> None:
     assert text.endswith(b"\r\n\r\n/b ")
 
 
+def test_a_refusal_of_head_has_no_body(client) -> None:
+    client.sendall(request("/no").replace(b"POST", b"HEAD"))
+    text = rest(client)
+    assert text.startswith(b"HTTP/1.1 403")
+    assert text.endswith(b"\r\n\r\n")
+
+
+def test_clients_that_connect_together_need_not_try_again(listener) -> None:
+    busy = threading.Event()
+    listener.loop.call_soon_threadsafe(busy.wait, 10)
+    with contextlib.ExitStack() as stack:
+        stack.callback(busy.set)
+        for _ in range(200):
+            stack.enter_context(socket.create_connection(("127.0.0.1", listener.port), timeout=0.5))
+
+
 def test_a_client_that_has_only_closed_its_side_hears_the_answer(client, answers) -> None:
     client.sendall(request("/later"))
     wait_for(lambda: answers.open)

@@ -135,7 +135,7 @@ class Application:
             raise Refused(404, "SWF is spoken at /")
         if head.count > HEADERS_MAX:
             raise Refused(431, f"a request has at most {HEADERS_MAX} headers")
-        if not headers.get(b"content-type", JSON).startswith((b"application/x-amz-json", OLD_JSON)):
+        if not headers.get(b"content-type", JSON).lower().startswith((b"application/x-amz-json", OLD_JSON)):
             raise Refused(415, f"SWF is spoken in {JSON.decode()}")
         if self._token is not None and not hmac.compare_digest(_access_key(headers), self._token.encode()):
             raise Refused(403, "sign requests with this service's access key id", "UnrecognizedClientException")
@@ -181,7 +181,7 @@ class SwfExchange:
         self._connection = connection
         self._action = wire.action_of(headers.get(b"x-amz-target", b"").decode("latin-1"))
         self._region = wire.region_of(headers.get(b"authorization", b"").decode("latin-1"))
-        self._kind = OLD_JSON if headers.get(b"content-type", b"").startswith(OLD_JSON) else JSON
+        self._kind = OLD_JSON if headers.get(b"content-type", b"").lower().startswith(OLD_JSON) else JSON
         self._request: dict[str, Any] = {}
         self._poll: HttpCall | None = None
         self._hurried = False

@@ -106,6 +106,7 @@ class Connection(asyncio.BufferedProtocol):
         self._takes = False
         self._answering = False
         self._keeps = True
+        self._bare = False
         self._idle = False
         self._ending = False
         self._may_write = True
@@ -179,8 +180,8 @@ class Connection(asyncio.BufferedProtocol):
         head, self._head = self._head, None
         self._answering = False
         self._keeps = self._keeps and reply.keeps and head is not None and head.keeps
-        bare = head is not None and head.method == b"HEAD"
-        self._transport.write(_render(reply, keeps=self._keeps, bare=bare))
+        self._transport.write(_render(reply, keeps=self._keeps, bare=self._bare))
+        self._bare = False
         self._end_exchange()
         if not self._keeps:
             self._end(read=head is not None and not self._received)
@@ -275,6 +276,7 @@ class Connection(asyncio.BufferedProtocol):
         except Malformed as malformed:
             raise Refused(400, f"this is not HTTP/1.1 as a client speaks it: {malformed}") from None
         del self._received[:size]
+        self._bare = head.method == b"HEAD"
         self._exchange = self._application.admit(self, head)
         if b"transfer-encoding" in head.headers:
             raise Refused(411, "a request says how long it is: Content-Length")

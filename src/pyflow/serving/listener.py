@@ -10,6 +10,7 @@ from typing import Final
 from .connections import Application, Connection
 
 CONNECTIONS_MAX: Final = 1_536
+BACKLOG: Final = 1_024
 FILES_KEPT: Final = 64
 IDLE_S: Final = 75.0
 END_S: Final = 1.0
@@ -85,7 +86,7 @@ class Listener:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await self.loop.create_server(lambda: Connection(self), sock=self._socket)
+        server = await self.loop.create_server(lambda: Connection(self), sock=self._socket, backlog=BACKLOG)
         await self._stopped.wait()
         # A closed server leaves behind what it has accepted and not yet handed over.
         self.loop.remove_reader(self._socket)
@@ -124,7 +125,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
-        listener.listen(1024)
+        listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
         number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (0, str(error))
