@@ -7,8 +7,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -17,6 +19,7 @@ from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.local import LocalSWF, VirtualClock
 from pyflow.swf import decisions
 from pyflow.swf.events import attributes_of
+from pyflow.swf.posts import Post
 
 # Drives executions through all that they can do and says what was answered. Its lines are what must be in the file afterwards.
 LOAD = """
@@ -239,6 +242,27 @@ def test_a_deadline_that_cannot_be_applied_is_left_out(clock, monkeypatch, caplo
         assert "TimerFired" in flow.history(other, "other")
         assert "left out" in caplog.text
         assert "TimerFired" not in flow.history(run_id)
+
+
+def test_a_poll_beside_a_deadline_that_cannot_be_applied_stands_in_line_once(monkeypatch) -> None:
+    with LocalSWF(poll_wait_s=20.0) as swf:
+        client = swf.direct()
+        flow = Driver(client)
+        flow.start()
+        task = flow.decision_task()
+        monkeypatch.setattr("pyflow.local.engine.timeouts.expire", _expire_but(5, 1))
+        respond = {"taskToken": task["taskToken"], "decisions": [decisions.start_timer("bad", "0")]}
+        replies, responded = SimpleQueue(), threading.Event()
+        client.post(
+            Post("PollForDecisionTask", {"domain": "d", "taskList": {"name": "tl"}}, replies.put, lambda: True),
+            Post("RespondDecisionTaskCompleted", respond, lambda _: responded.set(), lambda: True),
+        )
+        assert responded.wait(10)
+        flow.start("one")
+        flow.start("two")
+        assert replies.get(timeout=10)()["workflowExecution"]["workflowId"] == "one"
+        assert flow.decision_task()["workflowExecution"]["workflowId"] == "two"
+        assert replies.empty()
 
 
 def _expire_but(event_id: int, run: int):

@@ -9,6 +9,7 @@ from pyflow import Interceptor, PyflowException, ServiceFault
 from pyflow.interceptors import intercept
 from pyflow.local import LocalSWF
 from pyflow.local.mishaps import Drop, Duplicate, Lose, Refuse
+from pyflow.swf import decisions
 from pyflow.swf.posts import Post, can_post
 
 START = {
@@ -97,6 +98,22 @@ def test_an_answer_and_the_next_poll_share_one_commit(swf, monkeypatch):
     assert outcomes.next() == ("RespondDecisionTaskCompleted", {})
     assert outcomes.next()[1]["workflowExecution"]["workflowId"] == "id1"
     assert commits.count(True) == 1
+
+
+def test_what_is_due_at_once_comes_before_the_next_call_of_its_group(swf):
+    client, outcomes = swf.direct(), Outcomes()
+    run_id = client.start_workflow_execution(workflowId="id", **START)["runId"]
+    task = client.poll_for_decision_task(**POLL)
+    respond = {"taskToken": task["taskToken"], "decisions": [decisions.start_timer("t", "0")]}
+    in_thread(
+        client.post,
+        outcomes.of("RespondDecisionTaskCompleted", respond),
+        outcomes.of("SignalWorkflowExecution", {"domain": "d", "workflowId": "id", "signalName": "s"}),
+    )
+    assert [outcomes.next()[1] for _ in range(2)] == [{}, {}]
+    history = client.get_workflow_execution_history(domain="d", execution={"workflowId": "id", "runId": run_id})
+    came = [event["eventType"] for event in history["events"]][4:]
+    assert came == ["TimerStarted", "TimerFired", "DecisionTaskScheduled", "WorkflowExecutionSignaled"]
 
 
 def test_what_is_refused_is_so_for_the_function_not_for_who_posts(swf):

@@ -424,8 +424,7 @@ class Service:
             key: tuple[int, int] = broken.args[0]
             log.critical("the deadline of run %d, event %d cannot be applied and is left out", *key, exc_info=True)
             self.engine.leave_out(key)
-            self._start_over()
-            self._run_group(group)
+            self._do_over(group)
         except Exception as error:
             if len(group) > 1:
                 self._do_over(group)
@@ -450,8 +449,9 @@ class Service:
         self._under_way = group
         # All calls of a group came before it was taken: they are of one moment.
         now = self._clock.now_ms()
-        self.engine.apply_deadlines(now)
         for call in group:
+            # Also what the call before it has made due at once.
+            self.engine.apply_deadlines(now)
             self._perform(call, now)
             if self.engine.to_match:
                 self._match_polls(now)
