@@ -194,6 +194,21 @@ def test_a_poll_whose_client_is_gone_gets_no_task(served) -> None:
     assert flow.decision_task()["startedEventId"] == 3
 
 
+def test_a_poll_whose_client_is_gone_before_it_is_read_gets_no_task() -> None:
+    with LocalSWF(poll_wait_s=30.0) as swf, swf.serve() as server:
+        flow = Driver(swf.direct())
+        flow.start()
+        busy = threading.Event()
+        server._listener.loop.call_soon_threadsafe(busy.wait, 10)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as gone:
+            gone.sendall(raw(server, b'{"domain": "d", "taskList": {"name": "tl"}}', "PollForDecisionTask"))
+        busy.set()
+        assert exchanged(server, raw(server, b'{"registrationStatus": "REGISTERED"}')).startswith(b"HTTP/1.1 200")
+        while swf._service._waiting:
+            time.sleep(0.001)
+        assert flow.decision_task()["startedEventId"] == 3
+
+
 @pytest.mark.parametrize(
     "sent",
     [
