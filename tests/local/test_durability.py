@@ -185,10 +185,12 @@ class TestLog:
             )
             assert log.stat().st_size >= LOG_BYTES
 
-    def test_takes_no_room_on_a_disk_that_is_full(self, tmp_path, monkeypatch) -> None:
+    @pytest.mark.parametrize("left", [0, 2_000_000])
+    def test_takes_no_room_on_a_disk_that_is_full(self, tmp_path, monkeypatch, left: int) -> None:
         def full(descriptor: int, data: bytes) -> int:
-            written(descriptor, data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "No space left on device")
+            if not left:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return written(descriptor, data[:left])
 
         written = os.write
         with monkeypatch.context() as patched:

@@ -117,10 +117,13 @@ def _lay_out(log: Path) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
+        room = bytes(max(0, LOG_BYTES - size))
         try:
-            os.write(descriptor, bytes(max(0, LOG_BYTES - size)))
+            fits = os.write(descriptor, room) == len(room)
             os.fsync(descriptor)
         except OSError:
+            fits = False
+        if not fits:
             os.ftruncate(descriptor, size)  # The disk is full: its last room is for what is to be kept.
     finally:
         os.close(descriptor)
