@@ -116,6 +116,20 @@ def test_what_is_due_at_once_comes_before_the_next_call_of_its_group(swf):
     assert came == ["TimerStarted", "TimerFired", "DecisionTaskScheduled", "WorkflowExecutionSignaled"]
 
 
+def test_what_time_brings_goes_to_the_poll_that_waits_not_to_the_one_that_comes(swf):
+    client, outcomes = swf.direct(), Outcomes()
+    client.start_workflow_execution(workflowId="id", **START)
+    task = client.poll_for_decision_task(**POLL)
+    respond = {"taskToken": task["taskToken"], "decisions": [decisions.start_timer("t", "0")]}
+    in_thread(client.post, outcomes.of("PollForDecisionTask", POLL, name="waits"))
+    in_thread(
+        client.post,
+        outcomes.of("RespondDecisionTaskCompleted", respond),
+        outcomes.of("PollForDecisionTask", POLL, name="comes"),
+    )
+    assert sorted(outcomes.next()[0] for _ in range(2)) == ["RespondDecisionTaskCompleted", "waits"]
+
+
 def test_what_is_refused_is_so_for_the_function_not_for_who_posts(swf):
     client, outcomes = swf.direct(), Outcomes()
     client.post(

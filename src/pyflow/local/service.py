@@ -452,6 +452,8 @@ class Service:
         for call in group:
             # Also what the call before it has made due at once.
             self.engine.apply_deadlines(now)
+            if self.engine.to_match:
+                self._match_polls(now)
             self._perform(call, now)
             if self.engine.to_match:
                 self._match_polls(now)
