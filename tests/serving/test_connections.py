@@ -3,6 +3,8 @@
 import contextlib
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -13,6 +15,21 @@ from pyflow.serving.heads import Head
 from pyflow.serving.listener import Listener, listen
 
 BODY_MAX = 300_000
+
+
+# A server whose process may have few files; it is slow to take in the first of many connections.
+FEW_FILES = """
+import resource, sys, time
+from pyflow.serving.listener import Listener, listen
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+listens = listen("127.0.0.1", 0)
+listener = Listener(None, listens, "listener", body_max=0)
+listener.loop.call_soon_threadsafe(time.sleep, 0.5)
+print(listens.getsockname()[1], flush=True)
+sys.stdin.read()
+listener.close()
+"""
 
 
 class Answers:
@@ -226,7 +243,9 @@ def test_a_refusal_of_head_has_no_body(client) -> None:
     assert text.endswith(b"\r\n\r\n")
 
 
-def test_clients_that_connect_together_need_not_try_again(listener) -> None:
+def test_clients_that_connect_together_need_not_try_again(listener, client) -> None:
+    client.sendall(request("/a"))
+    answer(client)
     busy = threading.Event()
     listener.loop.call_soon_threadsafe(busy.wait, 10)
     with contextlib.ExitStack() as stack:
@@ -320,6 +339,23 @@ class TestListener:
             client.sendall(request("/a"))
             assert answer(client)[0] == 200
             client.close()
+
+    def test_no_crowd_takes_the_process_s_last_file(self) -> None:
+        with subprocess.Popen(
+            [sys.executable, "-c", FEW_FILES],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as server:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            port = int(server.stdout.readline())
+            with contextlib.ExitStack() as stack:
+                for _ in range(400):
+                    stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+                _, trouble = server.communicate("end")
+        assert trouble == ""
 
     def test_far_too_many_are_broken_off(self, listener, monkeypatch) -> None:
         monkeypatch.setattr("pyflow.serving.connections.SURPLUS_MAX", 2)

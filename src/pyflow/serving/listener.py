@@ -11,7 +11,8 @@ from .connections import Application, Connection
 
 CONNECTIONS_MAX: Final = 1_536
 BACKLOG: Final = 1_024
-FILES_KEPT: Final = 64
+AT_ONCE: Final = 8
+FILES_KEPT: Final = 128
 IDLE_S: Final = 75.0
 END_S: Final = 1.0
 SPACE: Final = 64 * 1024
@@ -86,7 +87,9 @@ class Listener:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await self.loop.create_server(lambda: Connection(self), sock=self._socket, backlog=BACKLOG)
+        # asyncio takes so many in at a time, and some more before the first is turned away: so few, for the files to last.
+        server = await self.loop.create_server(lambda: Connection(self), sock=self._socket, backlog=AT_ONCE)
+        self._socket.listen(BACKLOG)
         await self._stopped.wait()
         # A closed server leaves behind what it has accepted and not yet handed over.
         self.loop.remove_reader(self._socket)
