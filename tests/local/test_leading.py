@@ -14,6 +14,7 @@ from pyflow.local import service as service_module
 from pyflow.local.calls import AwaitedCall
 from pyflow.local.rules.turn import Turn
 from pyflow.local.tasklists import ListKey
+from pyflow.swf.posts import Post
 
 OWN = "pyflow-local-service"
 
@@ -85,6 +86,40 @@ def test_what_comes_while_a_caller_is_at_work_is_done_by_it_as_well_but_not_for_
         thread.join(10)
 
     assert (found.count("leader"), found.count(OWN)) == (by_leader, by_own)
+
+
+@pytest.mark.parametrize("door", ["waiting", "posting"])
+def test_what_comes_when_the_own_thread_is_about_to_sleep_is_seen(swf, monkeypatch, door):
+    """It has looked into the inbox already, and is still at work: so whoever comes now does not lead, and rings no bell."""
+    service, found, came = swf._service, [], []
+    lead, idle_s = service._lead, service._idle_s
+
+    def come():
+        if door == "waiting":
+            found.append(service.run(who, ""))
+        else:
+            swf.direct().post(Post("ListDomains", {"registrationStatus": "REGISTERED"}, found.append, lambda: True))
+
+    def led():
+        lead()
+        tried.set()
+
+    def about_to_sleep():
+        if threading.current_thread().name == OWN and not came:
+            came.append(True)
+            threading.Thread(target=come, daemon=True).start()
+            assert tried.wait(10)
+        return idle_s()
+
+    tried = threading.Event()
+    monkeypatch.setattr(service, "_lead", led)
+    monkeypatch.setattr(service, "_idle_s", about_to_sleep)
+    service._inbox.ring()
+    assert tried.wait(10)
+    until_s = time.monotonic() + 2
+    while not found and time.monotonic() < until_s:
+        time.sleep(0.001)
+    assert len(found) == 1
 
 
 def signal_then(service, run, what):

@@ -332,7 +332,8 @@ class Service:
             self._turn()
         else:
             self._thread.join()
-        self._store.close()
+        with self._at_work:  # somebody may just have come to lead, and found nothing to do
+            self._store.close()
 
     def forget_executions(self) -> None:
         """Begin again, with the domains and types that are there."""
@@ -376,8 +377,10 @@ class Service:
                     return
                 idle_s = 0.0 if self._inbox else self._skip_or(self._idle_s())
                 self._sleeps_until_s = time.monotonic() + idle_s
-            # Who worked at the engine meanwhile has looked into the inbox afterwards, and rings if there is something.
-            self._inbox.sleep(idle_s)
+            # Who came while this thread was at work does not lead, and rings no bell. Who worked at the engine since then has
+            # looked into the inbox afterwards, and rings if there is something.
+            if not self._inbox:
+                self._inbox.sleep(idle_s)
 
     def _idle_s(self) -> float:
         """Return how long there is nothing to do but to wait for calls."""
