@@ -10,6 +10,8 @@ from crews import Recording, attributes, kinds, site, wait_for
 from pyflow.local.mishaps import Delay, Lose, Refuse
 from pyflow.swf.posts import can_post
 from pyflow.worker import express as express_module
+from pyflow.worker import responding
+from pyflow.worker.crew import Crew
 from pyflow.worker.polling import Poller
 
 
@@ -173,6 +175,51 @@ def test_what_breaks_beside_the_lane_ends_the_loop(monkeypatch):
         decider = pyflow.Decider([Steps], "d", "tl", "me", client=here.client)
         decider.ensure_workflows_registered()
         monkeypatch.setattr(express_module.Answering, "response", broken)
+        here.start(Steps, 1)
+        with pytest.raises(RuntimeError, match="no"):
+            decider.poll_for_decision_tasks(max_time=20)
+
+
+def test_while_an_answer_is_not_taken_the_lane_is_not_idle_and_takes_no_more_tasks(monkeypatch):
+    monkeypatch.setattr(responding, "backoff_s", lambda *_: 0.01)
+    with site(poll_wait_s=20) as here:
+        refused = []
+        throttled = threading.Event()
+        throttled.set()
+
+        def plan(action, request):
+            if action == "RespondDecisionTaskCompleted" and throttled.is_set():
+                refused.append(request["taskToken"])
+                return Refuse("ThrottlingException", "slowly", 400)
+            return None
+
+        here.swf.plan_mishaps(plan)
+        decider = here.decider(Waits, pollers=1, affinity=False)
+        executions = [here.start(Waits, 1)]
+        wait_for(lambda: len(refused) > 5, "tries of the answer")
+        assert not decider.idle
+        executions += [here.start(Waits, 1) for _ in range(5)]
+        wait_for(lambda: len(refused) > 40, "tries of the answer")
+        begun = sum(kinds(execution.history()).count("DecisionTaskStarted") for execution in executions)
+        assert begun <= 2, "the one whose answer is not taken, and the one that was polled for together with it"
+        throttled.clear()
+        for execution in executions:
+            execution.signal("go")
+        assert [execution.result(20) for execution in executions] == [[None]] * 6
+        wait_for(lambda: decider.idle, "end of what is under way")
+
+
+@pytest.mark.parametrize("where", ["begin", "end"])
+def test_a_poll_whose_task_cannot_be_taken_ends_the_loop(monkeypatch, where):
+    """Else the list would be polled no more, and nobody would know."""
+
+    def broken(*_):
+        raise RuntimeError("no")
+
+    with site() as here:
+        decider = pyflow.Decider([Steps], "d", "tl", "me", client=here.client)
+        decider.ensure_workflows_registered()
+        monkeypatch.setattr(*{"begin": (Crew, "_owner_of", broken), "end": (Poller, "end", broken)}[where])
         here.start(Steps, 1)
         with pytest.raises(RuntimeError, match="no"):
             decider.poll_for_decision_tasks(max_time=20)

@@ -93,7 +93,8 @@ class Express:
 
     def _decided(self, task: Task, owner: Owner, job: Job) -> None:
         """Go on after a job; in the owner's thread, or in that which has given the owner up."""
-        if job.error is not None or self._stopping.is_set():
+        # The answer before this one comes before its task; where it is still under way, no more tasks are taken meanwhile.
+        if job.error is not None or self._stopping.is_set() or self._unanswered:
             self._leave(partial(self._answering.answer, task, owner, job.outcome))
             self._end()
             return
@@ -126,7 +127,16 @@ class Express:
         try:
             reply()
         except Exception as error:
-            self._leave(partial(self._answering.answer_again, task, response, owner, error))
+            self._leave(partial(self._answer_again, task, response, owner, error))
+        else:
+            self._end_answer()
+
+    def _answer_again(self, task: Task, response: dict[str, Any], owner: Owner, tried: Exception) -> None:
+        """Go on with an answer, in the lane's thread: until it is taken or given up, it is under way."""
+        self._answering.answer_again(task, response, owner, tried)
+        self._end_answer()
+
+    def _end_answer(self) -> None:
         with self._lock:
             self._unanswered -= 1
             ended = self._ended
@@ -135,11 +145,12 @@ class Express:
 
     def _polled(self, reply: Reply) -> None:
         try:
-            task = self._poller.end(partial(_first_page, reply))
+            self._take(self._poller.end(partial(_first_page, reply)))
         except Exception as error:
             self._leave(partial(_raise, error))
             self._end()
-            return
+
+    def _take(self, task: Task | None) -> None:
         if task is None:
             self._end()
         elif "nextPageToken" in task:

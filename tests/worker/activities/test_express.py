@@ -144,6 +144,16 @@ class TestExpress:
         assert self.given.get(timeout=10) == TASK
         assert not self.begun
 
+    def test_a_poll_that_cannot_be_posted_after_a_task_is_the_thread_s_to_tell(self):
+        self.room = 1
+        self.thread.start()
+        poll = self.client.next()
+        self.client.post = lambda _: raising(RuntimeError("can't start new thread"))()
+        poll.done(lambda: TASK)
+
+        assert isinstance(self.given.get(timeout=2), RuntimeError)
+        assert self.begun == [TASK]
+
     def test_the_newest_poll_is_withdrawn_also_where_the_first_brought_it_before_it_was_there(self):
         self.room = 1
         self.client.at_once = [lambda: TASK]
@@ -194,6 +204,14 @@ class Surrounding(Interceptor):
         return proceed()
 
 
+def until(holds, what):
+    for _ in range(2_000):
+        if holds():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"no {what}")
+
+
 class Site:
     """A service whose activity tasks a test asks for, and a client for the worker."""
 
@@ -204,9 +222,14 @@ class Site:
         self.own.register_domain(name="d", workflowExecutionRetentionPeriodInDays="1")
         self.own.register_workflow_type(domain="d", name="w", version="1")
 
+    def registered(self):
+        infos = self.own.list_activity_types(domain="d", registrationStatus="REGISTERED")["typeInfos"]
+        return [info["activityType"] for info in infos]
+
     def ask(self, *inputs, name="charge", seconds=60):
         """Have an execution schedule a task for each input, in this order, all at once."""
         type_ = {"name": name, "version": "1.0"}
+        until(lambda: type_ in self.registered(), "registration by the worker, which has just begun")
         self.own.start_workflow_execution(workflowId="id", **START)
         task = self.own.poll_for_decision_task(domain="d", taskList={"name": "decisions"})
         decisions = [

@@ -8,6 +8,7 @@ poll that came empty or failed.
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from threading import Event
 from typing import Any
@@ -67,13 +68,20 @@ class Express(Poller):
     def _done(self, reply: Reply) -> None:
         """Begin the task and poll on; whatever else it is, is for the thread."""
         try:
-            task = reply()
-        except Exception:
-            self._last.put(reply)
-            return
+            self._go_on(reply)
+        except Exception as error:
+            # Also what keeps the next poll from being posted: the thread would wait for it for ever.
+            self._last.put(partial(_raise, error))
+
+    def _go_on(self, reply: Reply) -> None:
+        task = reply()
         if not task.get("taskToken") or self._stop.is_set() or not self._goes_on(task):
             self._last.put(lambda: task)
             return
         self.end(lambda: task)
         self.begin()
         self._post()
+
+
+def _raise(error: Exception) -> Task:
+    raise error
