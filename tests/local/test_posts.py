@@ -1,5 +1,6 @@
 """Calls that are handed in and not waited for: their outcomes, their order, and what becomes of them when things go wrong."""
 
+import sqlite3
 import threading
 from queue import SimpleQueue
 
@@ -151,6 +152,28 @@ def test_a_poll_that_is_withdrawn_is_answered_with_nothing_and_takes_no_task(swf
     posted.withdraw()
     client.start_workflow_execution(workflowId="id", **START)
     assert client.poll_for_decision_task(**POLL)["taskToken"]
+    assert outcomes.none
+
+
+def test_a_poll_that_is_withdrawn_in_a_group_that_fails_is_answered_once(swf, monkeypatch):
+    client, outcomes, service = swf.direct(), Outcomes(), swf._service
+    commit, failed = service._store.commit, []
+
+    def fail_once():
+        if not failed:
+            failed.append(1)
+            raise sqlite3.OperationalError("disk I/O error")
+        commit()
+
+    with service._at_work:  # so that all of it becomes one group
+        (posted,) = client.post(outcomes.of("PollForDecisionTask", POLL))
+        posted.withdraw()
+        monkeypatch.setattr(service._store, "commit", fail_once)
+    service._inbox.ring()
+    assert not outcomes.next()[1].get("taskToken")
+    client.start_workflow_execution(workflowId="id", **START)
+    assert client.poll_for_decision_task(**POLL)["taskToken"]
+    assert failed
     assert outcomes.none
 
 

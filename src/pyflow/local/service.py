@@ -318,7 +318,7 @@ class Service:
 
     def release(self, call: Call) -> None:
         """Answer a call with nothing if it waits for a task."""
-        self._tell(lambda: self._answer_empty(call))
+        self._tell(lambda: self._release(call))
 
     def close(self) -> None:
         """Answer waiting polls with nothing, finish what is in the inbox, and close the store. Idempotent."""
@@ -555,6 +555,12 @@ class Service:
         if self._stop_waiting(call):
             call.reply = call.empty
             call.finish()
+
+    def _release(self, call: Call) -> None:
+        """Answer a call with nothing when the group at hand is durable: it may be the one that let the call wait."""
+        if self._stop_waiting(call):
+            call.reply = call.empty
+            self._finished.append(call)
 
     def _stop_waiting(self, call: Call) -> bool:
         """Take a call out of its line; return whether it stood in one."""
