@@ -151,8 +151,10 @@ def test_the_others_are_looked_after_while_one_is_exchanged(tmp_path: Path, url:
 
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path, url: str) -> None:
     with supervised(tmp_path, url) as command:
+        workers = pids(command)
+        assert len(workers) == 2
         command.process.kill()
-        wait_for(lambda: not any(is_there(pid) for pid in pids(command)), "end of the workers")
+        wait_for(lambda: not any(is_there(pid) for pid in workers), "end of the workers")
 
 
 def test_what_cannot_begin_is_refused_once(tmp_path: Path) -> None:
