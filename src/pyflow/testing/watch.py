@@ -15,6 +15,7 @@ from typing import Final
 
 from pyflow._fiber import PACKAGE
 from pyflow.exceptions import PyflowException
+from pyflow.frames import frame_of
 from pyflow.replay.invocations import format_place
 
 __all__ = ["SPIN_S", "Spinning", "SpinningException", "too_long", "watched"]
@@ -79,7 +80,7 @@ class _Step:
         if self.stack or time.clock_gettime(self._clock) < self._until_s:
             return
         places = []
-        frame = sys._current_frames().get(self.thread_id)  # noqa: SLF001 - CPython's own name for it
+        frame = frame_of(self.thread_id)
         while frame is not None:
             if str(frame.f_globals.get("__name__", "")).partition(".")[0] in DEBUGGERS:
                 return

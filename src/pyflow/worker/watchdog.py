@@ -16,6 +16,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from pyflow._fiber import PACKAGE, caller
+from pyflow.frames import frame_of
 from pyflow.replay.invocations import format_place
 
 from .locks import holders
@@ -91,7 +92,7 @@ class Watchdog:
     def _report(self, owner: Owner, job: Job, stood_s: float) -> str:
         """Log where the code stands; return why it is stopped, in a sentence."""
         run = owner.decider.at_work
-        frame = sys._current_frames().get(owner.ident or 0)  # noqa: SLF001 - CPython's only way to another thread's stack
+        frame = frame_of(owner.ident)
         place = format_place(_author_place(frame)) or "a place in pyflow"
         reason = f"the workflow code did not come to a wait within {self._limit_s:g} s; it stood at {place}"
         stack = "".join(traceback.format_stack(frame)) if frame is not None else "  (no stack)\n"
@@ -148,7 +149,7 @@ def _is_debugged(owner: Owner) -> bool:
     """Tell whether a debugger traces the thread: a person looks at it, for as long as it takes."""
     if sys.version_info >= (3, 12) and sys.monitoring.get_tool(sys.monitoring.DEBUGGER_ID) is not None:
         return True
-    frame = sys._current_frames().get(owner.ident or 0)  # noqa: SLF001 - CPython's only way to another thread's stack
+    frame = frame_of(owner.ident)
     while frame is not None:
         if frame.f_trace is not None and not type(frame.f_trace).__module__.startswith("coverage"):
             return True
