@@ -148,7 +148,8 @@ def test_moto_runs_what_it_supports_and_the_rest_says_why():
         (Parent, "moto does not carry out StartChildWorkflowExecution"),
         (Timed, "moto does not carry out CancelTimer"),
         (Going, "moto does not carry out ContinueAsNewWorkflowExecution"),
-        (Sleeping, "time does not skip on moto: the test would wait for 86,400 s, and it may for 60 s"),
+        # What is left of a day: some of it has passed on the way here, on a busy machine more than half a second.
+        (Sleeping, r"time does not skip on moto: the test would wait for 86,(400|3\d\d) s, and it may for 60 s"),
     ],
 )
 def test_what_moto_cannot_do_is_named(workflow, why):
