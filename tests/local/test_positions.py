@@ -12,9 +12,9 @@ from pyflow.swf import decisions
 
 @pytest.fixture
 def threadless():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with LocalSWF(clock=VirtualClock(), poll_wait_s=0.0, seed=3, thread=False) as swf:
-        assert threading.active_count() == before
+        assert not set(threading.enumerate()) - before
         yield swf
 
 
