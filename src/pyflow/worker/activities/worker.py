@@ -52,7 +52,10 @@ CANCEL_GRACE_S: Final = 10.0
 LEAST_GRACE_S: Final = 3.0
 """What bodies have that a last poll has brought."""
 SIGNALS_S: Final = 0.5
-"""How long one wait of the calling thread is: the handler of a signal that came just before it runs after it."""
+"""
+How long one wait of the calling thread is: the handler of a signal that came just before it runs after it. So long it may also
+take to see that the worker is stuck.
+"""
 LAST_ANSWERS_S: Final = 10.0
 """How long the answers for bodies that did not end are waited for."""
 
@@ -203,6 +206,7 @@ class ActivityWorker:
             thread.start()
         try:
             while not self._stop.is_set():
+                self._raise_if_stuck()
                 with suppress(Empty):
                     self._told.get(timeout=SIGNALS_S)
         finally:  # also Ctrl-C, where this is the main thread
@@ -259,24 +263,30 @@ class ActivityWorker:
     def _new_poller(self) -> Poller:
         longest_s = backoff_max_s(self._client)
         if not can_post(self._client):
-            return Poller(self._poll, self._stop, backoff_max_s=longest_s)
+            return Poller(self._poll_in_room, self._stop, backoff_max_s=longest_s)
         request = activity_poll(self._domain, self._task_list, self._identity)
-        return Express(self._client, request, self._goes_on, self._stop, backoff_max_s=longest_s)
+        return Express(self._client, request, self._slots, self._begins, self._stop, backoff_max_s=longest_s)
 
     def _poll(self) -> Task | None:
         return poll_activity_task(self._client, self._domain, self._task_list, self._identity)
 
-    def _serve(self, poller: Poller) -> None:
-        """Poll while there is room and time for another body, until the worker is to stop."""
+    def _poll_in_room(self) -> Task | None:
+        """Poll as soon as there is room for another body; a slot of each executor goes with the task."""
+        if not self._slots.wait(self._stop):
+            return None
+        raw = None
         try:
-            while self._slots.take(self._stop, self._raise_if_stuck):
-                raw = None
-                try:
-                    if not self._stop.wait(self._pace.wait_s()):
-                        raw = poller.next()
-                finally:
-                    if raw is None:
-                        self._slots.give_back(self._slots.sizes)
+            raw = self._poll()
+        finally:
+            if raw is None:
+                self._slots.give_back(self._slots.sizes)
+        return raw
+
+    def _serve(self, poller: Poller) -> None:
+        """Poll while there is time for another body, until the worker is to stop."""
+        try:
+            while not self._stop.wait(self._pace.wait_s()):
+                raw = poller.next()
                 if raw is not None:
                     self._begin(raw)
         except BaseException as error:
@@ -284,9 +294,9 @@ class ActivityWorker:
         finally:
             self._serving.discard(poller)
 
-    def _goes_on(self, raw: Task) -> bool:
-        """Begin a task if there is room for another body beside it now, and no pace to keep; else do nothing."""
-        if not self._pace.is_free or not self._slots.take_at_once():
+    def _begins(self, raw: Task) -> bool:
+        """Begin a task after which there is no pace to keep; else do nothing."""
+        if not self._pace.is_free:
             return False
         try:
             self._begin(raw)
