@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import decisions
 from local_driver import Driver, activity
-from pyflow.local import LocalSWF, VirtualClock
+from pyflow.local import LocalSWF, VirtualClock, files
 from pyflow.local.changes import Change, ExecutionChange, ItemChange, NetChange
-from pyflow.local.store import EVENTS_KEPT_MAX
+from pyflow.local.store import EVENTS_KEPT_MAX, Store
 
 TABLES = ("waiting", "started")
 KEYS = st.tuples(st.integers(1, 2), st.integers(5, 7))
@@ -150,3 +150,15 @@ def test_much_does_not_stay_in_memory():
             kept.append(len(store._kept.events))
     assert max(kept) == EVENTS_KEPT_MAX
     assert kept[-1] < 20
+
+
+def test_what_is_not_committed_when_it_is_closed_is_not_kept(tmp_path):
+    path = str(tmp_path / "flow.sqlite")
+    store = Store(files.connect(path))
+    store.put_service_fact("kept", "yes")
+    store.commit()
+    store.put_service_fact("left", "yes")
+    store.close()
+    store = Store(files.connect(path))
+    assert [store.service_fact(key) for key in ("kept", "left")] == ["yes", None]
+    store.close()
