@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import Condition, Event, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Any, Final, get_args
 
 from pyflow import logs
@@ -143,7 +143,8 @@ class ActivityWorker:
         self._processes = Processes(self._client, converter, cancel_grace_s)
         self._loop: Loop | None = None
         self._under_way: set[Performance | str] = set()  # a string: the token of a task that nobody here performs
-        self._changed = Condition()
+        self._lock = Lock()
+        self._ended = Condition(self._lock)
 
     def _default_pollers(self, max_per_second: float | None) -> int:
         # A task that is taken and has to wait for the pace is kept from other workers.
@@ -442,13 +443,14 @@ class ActivityWorker:
     # -- books, and the end ----------------------------------------------------------------------------------------
 
     def _add(self, who: "Performance | str") -> None:
-        with self._changed:
+        with self._lock:
             self._under_way.add(who)
 
     def _remove(self, who: "Performance | str", executor: Executor) -> None:
-        with self._changed:
+        with self._lock:
             self._under_way.discard(who)
-            self._changed.notify_all()
+            if self._stop.is_set():  # nobody waits for the end of a body before
+                self._ended.notify_all()
         self._slots.give_back([executor])
 
     def _give_back_others(self, kept: Executor) -> None:
@@ -488,12 +490,12 @@ class ActivityWorker:
 
     def _is_done_within(self, seconds: float) -> bool:
         until_s = time.monotonic() + seconds
-        with self._changed:
+        with self._ended:
             while not self._is_done():
                 left_s = until_s - time.monotonic()
                 if left_s <= 0:
                     return False
-                self._changed.wait(min(left_s, LOOK_S))
+                self._ended.wait(min(left_s, LOOK_S))
         return True
 
     def _is_done(self) -> bool:
@@ -501,7 +503,7 @@ class ActivityWorker:
         return all(isinstance(each, Performance) and self._is_given_up(each) for each in self._under_way)
 
     def _left(self) -> list[Performance]:
-        with self._changed:
+        with self._lock:
             return [each for each in self._under_way if isinstance(each, Performance)]
 
     def _refuse_elsewhere(self) -> None:
