@@ -7,7 +7,6 @@ object of them).
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import cached_property
 from types import MethodType
 from typing import Any, Final, Generic, Self, TypedDict, Unpack, overload
 
@@ -63,17 +62,19 @@ class _Descriptor(Generic[R]):
 
     def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
         if len(args) > 1 or (args and kwargs):
-            raise InvocationException(
-                f"{self._noun} takes one positional argument or keywords, not both and not several: {self!r} "
-                f"was called with {len(args)} positional and {len(kwargs)} keyword arguments"
-            )
+            self._refuse(args, kwargs)
         future = self._invoke(instance.swf, args[0] if args else kwargs or None)
-        if self._hint is not None:
-            future._hint = self._hint  # noqa: SLF001 - how its result is read
+        future._hint = self._hint  # noqa: SLF001 - how its result is read
         return future
 
     def _invoke(self, swf: Any, input: Any) -> InvocationFuture[Any]:
         raise NotImplementedError
+
+    def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        raise InvocationException(
+            f"{self._noun} takes one positional argument or keywords, not both and not several: {self!r} "
+            f"was called with {len(args)} positional and {len(kwargs)} keyword arguments"
+        )
 
 
 def activity_options(
@@ -218,24 +219,26 @@ class ActivityDescriptor(_Descriptor[R]):
         self.timeout = timeout
         self.task_list = task_list
         self._type = {"name": activity_name, "version": activity_version}
-
-    @cached_property
-    def _options(self) -> dict[str, Any]:
-        return activity_options(
-            self.timeout,
-            self.task_list,
-            self.schedule_to_start,
-            self.schedule_to_close,
-            self.heartbeat,
-            self.priority,
-        )
+        self._options: dict[str, Any] | None = None  # made at the first call, which is told what is wrong with them
 
     def __repr__(self) -> str:
         return f"ActivityDescriptor({self.activity_name!r}, {self.activity_version!r})"
 
-    def _invoke(self, swf: Any, input: Any) -> InvocationFuture[Any]:
-        runtime: Runtime = swf._run  # noqa: SLF001 - the helper is the author's face of it
-        return runtime.schedule(self._type, input, self._options, self.retry, None)
+    def _call(self, instance: Any, /, *args: Any, **kwargs: Any) -> InvocationFuture[Any]:
+        if len(args) > 1 or (args and kwargs):
+            self._refuse(args, kwargs)
+        options = self._options
+        if options is None:
+            options = self._options = activity_options(
+                self.timeout,
+                self.task_list,
+                self.schedule_to_start,
+                self.schedule_to_close,
+                self.heartbeat,
+                self.priority,
+            )
+        runtime: Runtime = instance.swf._run  # noqa: SLF001 - the helper is the author's face of it
+        return runtime.schedule(self._type, args[0] if args else kwargs or None, options, self.retry, self._hint)
 
 
 class ChildWorkflowDescriptor(_Descriptor[R]):

@@ -40,12 +40,14 @@ class Host(Protocol):
     """
     The run that futures belong to.
 
-    ``batch`` is the number of the batch applied last, ``settled_count`` the number of futures settled so far.
+    ``batch`` is the number of the batch applied last, ``settled_count`` the number of futures settled so far, ``characters`` how
+    long the texts are that code was given.
     ``is_unlike_2_0_0`` is set once a wait has given another order than 2.0.0 would have; ``converter`` reads results.
     """
 
     batch: int
     settled_count: int
+    characters: int
     is_unlike_2_0_0: bool
     converter: DataConverter
 
@@ -169,7 +171,10 @@ class Future(Generic[T_co]):
         """
         if self._state is None:
             if timeout is None:
-                self._host.await_one(self)
+                await_one = (
+                    self._host.await_one
+                )  # a method of the strands: called in one go, it would be looked for here
+                await_one(self)
             else:
                 self._host.enter()
                 self._wait_at_most(timeout)
@@ -232,18 +237,20 @@ class Future(Generic[T_co]):
     def _settle(self, outcome: State, result: str | None, failure: Failure | None, event_id: int) -> None:
         """Take the outcome and wake who waits."""
         host = self._host
-        host.settled_count += 1
         self._state = outcome
         self._failure = failure
-        self._order = host.settled_count
+        self._order = host.settled_count = host.settled_count + 1
         self._batch = host.batch
         self._settled_at = event_id
         if result is not None:
+            host.characters += len(result)
             try:
-                self._read(result)
+                self._value = host.converter.decode(result, self._hint, "the result")
             except ValueError as error:
                 self._state = State.FAILED
                 self._failure = Failure(self._undecodable(), str(error))
+        elif failure is not None and failure.details is not None:
+            host.characters += len(failure.details)
         if self._on_settled is not None:
             self._on_settled(event_id)
         waits, self._waits = self._waits, ()
@@ -251,10 +258,6 @@ class Future(Generic[T_co]):
             wait.missing -= 1
             if wait.missing == 0 or self is wait.timer:
                 host.wake(wait, event_id)
-
-    def _read(self, result: str) -> None:
-        """Turn the result's text into the value; a subclass may turn it into a failure instead."""
-        self._value = self._host.converter.decode(result, self._hint, "the result")
 
     def _who(self) -> str:
         return "it"
@@ -268,10 +271,7 @@ class InvocationFuture(Future[T_co]):
     """The future of an invocation, which SWF knows by an id."""
 
     attempts: Any = None
-
-    def __init__(self, host: Host, invocation: Invocation) -> None:
-        self._host = host
-        self.invocation = invocation
+    invocation: Invocation
 
     @property
     def invocation_id(self) -> str:
@@ -284,6 +284,29 @@ class InvocationFuture(Future[T_co]):
     def _undecodable(self) -> str:
         is_child = self.invocation.kind is Kind.CHILD
         return "Failed to decode child workflow output" if is_child else super()._undecodable()
+
+
+def future_of(
+    invocation: Invocation,
+    host: Host,
+    future_class: "type[InvocationFuture[Any]]" = InvocationFuture,
+    hint: Any = None,
+) -> InvocationFuture[Any]:
+    """
+    Return a new future of an invocation.
+
+    A function, and no constructor, for what a replay makes by the thousand: those take twice as long. And what every future is
+    asked for is set on itself, as its class has it: that is found sooner.
+    """
+    future = future_class()
+    future._host = host
+    future._state = None
+    future._waits = ()
+    future._on_settled = None
+    future._hint = hint
+    future.invocation = invocation
+    invocation.future = future
+    return future
 
 
 class WrappedFuture(Future[T_co]):

@@ -19,16 +19,29 @@ RECORDED_MAX: Final = DATA_MAX // 8
 class RecordedFuture(InvocationFuture[Any]):
     """The future of a recorded value: its marker says whether the call succeeded."""
 
-    def _read(self, result: str) -> None:
-        value = self._host.converter.decode(result)
-        if not isinstance(value, dict) or "succeeded" not in value:
-            raise ValueError(f"the marker holds no recorded value: {value!r}")
-        if not value["succeeded"]:
-            self._state = State.FAILED
-            self._failure = Failure(value.get("reason"), value.get("details"))
-        self._value = value.get("result")
-        if self._hint is not None and self._value is not None:
-            self._value = self._host.converter.rebuild(self._value, self._hint, "the recorded value")
+    def _settle(self, outcome: State, result: str | None, failure: Failure | None, event_id: int) -> None:
+        value: Any = None
+        if result is not None:
+            outcome, value, failure = self._read(result)
+            self._host.characters += len(result)
+        self._value = value
+        super()._settle(outcome, None, failure, event_id)
+
+    def _read(self, marker: str) -> tuple[State, Any, Failure | None]:
+        """Return the outcome that a marker tells of."""
+        converter = self._host.converter
+        try:
+            told = converter.decode(marker)
+            if not isinstance(told, dict) or "succeeded" not in told:
+                raise ValueError(f"the marker holds no recorded value: {told!r}")  # noqa: TRY301 - no JSON, or not ours
+            value = told.get("result")
+            if self._hint is not None and value is not None:
+                value = converter.rebuild(value, self._hint, "the recorded value")
+        except ValueError as error:
+            return State.FAILED, None, Failure(self._undecodable(), str(error))
+        if told["succeeded"]:
+            return State.SUCCEEDED, value, None
+        return State.FAILED, value, Failure(told.get("reason"), told.get("details"))
 
 
 def record(

@@ -4,8 +4,8 @@ from typing import Any
 
 from .chance import Chance
 from .converter import duration
-from .future import InvocationFuture, exception_of
-from .replay.invocations import Invocation
+from .future import InvocationFuture, exception_of, future_of
+from .replay.invocations import Invocation, new_invocation
 from .replay.reserved import RETRY
 from .replay.tables import Kind
 from .retry import THROTTLED, Attempts, governs_anyway
@@ -36,10 +36,9 @@ def try_again(runtime: Runtime, future: InvocationFuture[Any], invocation: Invoc
     if not wanted:
         return False
     seconds = str(duration(pause_s, "the pause before an attempt"))
-    pause = Invocation(Kind.TIMER, timer_id, None, invocation.where, options={"startToFireTimeout": seconds})
-    paused = InvocationFuture[None](runtime, pause)
+    pause = new_invocation(Kind.TIMER, timer_id, None, invocation.where, options={"startToFireTimeout": seconds})
+    paused = future_of(pause, runtime)
     paused._on_settled = lambda _: _next_attempt(runtime, future, attempts, invocation)  # noqa: SLF001 - nobody else waits for it
-    pause.future = paused
     attempts.pause = pause
     runtime.replayer.ask(pause)
     return True
@@ -51,7 +50,7 @@ def _next_attempt(runtime: Runtime, future: InvocationFuture[Any], attempts: Att
         return
     attempts.number += 1
     own_id = f"{attempts.first_id}.{attempts.number}"
-    invocation = Invocation(before.kind, own_id, before.name, before.where, before.input, before.options)
+    invocation = new_invocation(before.kind, own_id, before.name, before.where, before.input, before.options)
     invocation.future = future
     future.invocation = invocation
     runtime.replayer.ask(invocation)

@@ -18,7 +18,7 @@ from .failures import format_traceback
 from .guard import Mode, look_at_blocks
 from .logs import Logs
 from .replay.drift import Drift
-from .replay.invocations import Invocation, format_place
+from .replay.invocations import format_place, new_invocation
 from .replay.rules import execution_context
 from .replay.tables import Kind
 from .retrying import try_again
@@ -130,7 +130,7 @@ class Run:
         try:
             while replayer.has_more:
                 if self._take():
-                    strands.read_on = self._read_on if replayer.has_whole_batches else None
+                    strands.read_on = self._take if replayer.has_whole_batches else None
                     strands.run_ready(replayer.started_event_id)
                     if runtime.returned:
                         strands.close()
@@ -192,44 +192,39 @@ class Run:
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
-    def _read_on(self) -> bool:
-        """
-        Apply the next batch from inside of code that waits for it.
-
-        What goes wrong is no business of the code: it is kept for the loop, and the code is never resumed.
-        """
-        try:
-            return self._replayer.has_whole_batches and self._take()
-        except BaseException as error:
-            self.runtime.give_up(error)
-            return False
-
     def _take(self) -> bool:
-        """Apply a batch and make ready what it answers; False if no code may go on with it."""
-        replayer, runtime = self._replayer, self.runtime
-        settled = replayer.apply()
-        runtime.batch = replayer.batch
-        for invocation in settled:
-            future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
-            failure = invocation.failure
-            text = invocation.result if failure is None else failure.details
-            if text is not None:
-                runtime.characters += len(text)
-            if future is None or (failure is not None and try_again(runtime, future, invocation)):
-                continue
-            future._settle(invocation.outcome, invocation.result, failure, invocation.settled_at)  # noqa: SLF001 - a run settles
-        if replayer.in_tail:
+        """
+        Apply the next batch and make ready what it answers; False if no code may go on with it.
+
+        Called by the loop, and in a replay from inside of code that waits for the batch. What goes wrong is no business of the
+        code: it is kept for the loop, and the code is never resumed.
+        """
+        replayer, runtime, strands = self._replayer, self.runtime, self._strands
+        try:
+            settled = replayer.apply()
+            if replayer.last_event_id >= replayer.resumes_up_to:
+                strands.read_on = None
+            runtime.batch = replayer.batch
+            for invocation in settled:
+                future, invocation.future = invocation.future, None  # each knows the other: no rings for the collector
+                failure = invocation.failure
+                if future is None or (failure is not None and try_again(runtime, future, invocation)):
+                    continue
+                future._settle(invocation.outcome, invocation.result, failure, invocation.settled_at)  # noqa: SLF001 - a run settles
+            if replayer.in_tail:
+                return False
+            if runtime.returned:
+                self._report_lost_signals()
+                return False
+            if strands.main is None:
+                strands.start(self._execute, 1)
+            if replayer.signals:
+                self._deliver_signals()
+            if replayer.cancel_requested is not None and not self._cancel_noted:
+                self._request_cancel(*replayer.cancel_requested)
+        except BaseException as error:
+            runtime.give_up(error)
             return False
-        if runtime.returned:
-            self._report_lost_signals()
-            return False
-        strands = self._strands
-        if strands.main is None:
-            strands.start(self._execute, 1)
-        if replayer.signals:
-            self._deliver_signals()
-        if replayer.cancel_requested is not None and not self._cancel_noted:
-            self._request_cancel(*replayer.cancel_requested)
         return True
 
     def _request_cancel(self, event_id: int, cause: str | None) -> None:
@@ -295,7 +290,9 @@ class Run:
                 left or "none",
                 handling,
             )
-        self._replayer.ask(_close(decision))
+        decision_type = decision["decisionType"]
+        options = decision[DECISION_ATTRIBUTES[decision_type]]
+        self._replayer.ask(new_invocation(Kind.CLOSE, "", decision_type, options=options))
 
     def _run_code(self, workflow_input: Any) -> Any:
         self.workflow = self.workflow_class(WorkflowInvocationHelper(self.runtime))
@@ -316,8 +313,3 @@ class Run:
             format_place(drift.where),
             len(more),
         )
-
-
-def _close(decision: Decision) -> Invocation:
-    decision_type = decision["decisionType"]
-    return Invocation(Kind.CLOSE, "", decision_type, options=decision[DECISION_ATTRIBUTES[decision_type]])

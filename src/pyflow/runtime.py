@@ -14,11 +14,11 @@ from ._fiber import caller, current, getcurrent, in_fiber
 from .chance import Chance
 from .converter import DataConverter, duration
 from .exceptions import HistoryLimitException, NotInWorkflowException, WorkflowCanceledException
-from .future import Future, InvocationFuture, Wait
+from .future import Future, InvocationFuture, Wait, future_of
 from .guard import Guard, Mode
 from .logs import Logs
 from .replay.ahead import Recorded
-from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure, Invocation, Place
+from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure, Invocation, Place, new_invocation
 from .replay.replayer import Replayer
 from .replay.reserved import PATCH
 from .replay.tables import Kind, State
@@ -94,7 +94,9 @@ class Runtime:
         self.converter = converter
         self.inbox = Inbox(converter)
         self.strands = Strands(self)
-        self.replayer = Replayer(run_id, locate=self.strands.where, open_payload=converter.open)
+        self.replayer = Replayer(
+            run_id, locate=self.strands.where, open_payload=converter.open, is_surely=converter.is_surely
+        )
         self.park, self.wake = self.strands.park, self.strands.wake
         self.await_one, self.park_to_look = self.strands.await_one, self.strands.park_to_look
         self._legacy_child_ids = legacy_child_ids
@@ -217,19 +219,16 @@ class Runtime:
             hint: the type hint by which the result is read; None: it is JSON.
         """
         own_id = self.next_id("activity")
-        recorded = self.replayer.foreseen(own_id, activity_type, options)
-        seen = recorded is not None and self.converter.is_surely(value, text := recorded.get("input"))
-        if seen:
-            where = None if retry is None else _place()  # nothing will be wrong with it: only further attempts may ask
+        invocation = new_invocation(_ACTIVITY, own_id, activity_type, options=options)
+        if self.replayer.ask_foreseen(invocation, value):
+            if retry is not None:  # nothing will be wrong with it: only further attempts may ask where it was asked for
+                invocation.where = _place()
         else:
-            text = (
-                None if value is None else self.converter.encode(value, "the input of activity", activity_type["name"])
-            )
-            where = _place()
-        invocation = Invocation(_ACTIVITY, own_id, activity_type, where, text, options)
-        future = self._ask(invocation, InvocationFuture, foreseen=seen)
-        if hint is not None:
-            future._hint = hint  # noqa: SLF001 - how its result is read
+            invocation.where = _place()
+            if value is not None:
+                invocation.input = self.converter.encode(value, "the input of activity", activity_type["name"])
+            self.replayer.ask(invocation)
+        future = self._future_of(invocation, InvocationFuture, hint)
         if retry is not None:
             future.attempts = Attempts(retry, own_id, self.seconds())
         return future
@@ -245,15 +244,17 @@ class Runtime:
         future_class: type[InvocationFuture[Any]] = InvocationFuture,
     ) -> InvocationFuture[Any]:
         """Ask for something and give its future; see ``Invocation`` for what it is made of."""
-        return self._ask(Invocation(kind, id, name, _place(), input, options), future_class)
+        invocation = new_invocation(kind, id, name, _place(), input, options)
+        self.replayer.ask(invocation)
+        return self._future_of(invocation, future_class)
 
-    def _ask(
-        self, invocation: Invocation, future_class: type[InvocationFuture[Any]], *, foreseen: bool = False
+    def _future_of(
+        self, invocation: Invocation, future_class: type[InvocationFuture[Any]], hint: Any = None
     ) -> InvocationFuture[Any]:
+        """Return the future of what has just been asked for."""
         if invocation.input is not None:
             self.characters += len(invocation.input)
-        invocation.future = future = future_class(self, invocation)
-        self.replayer.ask(invocation, foreseen=foreseen)
+        future = future_of(invocation, self, future_class, hint)
         scopes = self.strands.current.scopes  # type: ignore[union-attr] # whoever took an id runs in one
         if scopes:
             scopes[-1].add(future)
@@ -318,7 +319,7 @@ class Runtime:
         if invocation.kind is Kind.CHILD and invocation.state is State.OPEN:
             own_id = self._own_control("cancel")
             options = given(runId=invocation.child_run_id)
-            self.replayer.ask(Invocation(Kind.CANCEL, own_id, invocation.id, invocation.where, options=options))
+            self.replayer.ask(new_invocation(Kind.CANCEL, own_id, invocation.id, invocation.where, options=options))
             return True
         self.replayer.cancel(invocation, optional=False)
         return invocation.state in {State.CANCELING, State.CANCEL_REQUESTED} and invocation.kind is not Kind.TIMER
@@ -388,7 +389,7 @@ class Runtime:
         in_history = self.recorded(name) is not None
         takes_it = deprecated or in_history or not self.is_replaying
         if in_history or (takes_it and not deprecated):
-            self.replayer.ask(Invocation(Kind.MARKER, name, None, _place()))
+            self.replayer.ask(new_invocation(Kind.MARKER, name, None, _place()))
         self._patches[patch_id] = takes_it
         return takes_it
 

@@ -189,12 +189,13 @@ class Strands:
             error = strand.due(self.now)
             if error is not None:
                 raise error
-        if self.read_on is not None and self._is_alone():
-            read_on, ready, strands = self.read_on, self._ready, self._all
-            while read_on() and not ready and len(strands) == 1:
+        read_on, ready, strands = self.read_on, self._ready, self._all
+        if not (read_on is None or ready or len(strands) > 1 or self._predicates or self._lookers):
+            while read_on is not None and read_on() and not ready and len(strands) == 1:
                 if future._state is not None:  # noqa: SLF001 - a run settles
                     self.now = future._settled_at  # noqa: SLF001 - a run settles
                     return
+                read_on = self.read_on
         wait = Wait()
         wait.what = future
         if future._state is None:  # noqa: SLF001 - a run settles
@@ -210,10 +211,6 @@ class Strands:
             self.wake(wait, wait.woken_at)
         strand.fiber.suspend()
 
-    def _is_alone(self) -> bool:
-        """Tell whether nothing but the running strand could want to go on."""
-        return not (self._ready or len(self._all) > 1 or self._predicates or self._lookers)
-
     def _reads_on(self, wait: Wait) -> bool:
         """
         Let history go on right here while it only answers this wait: in a replay, that spares two switches a batch.
@@ -221,11 +218,10 @@ class Strands:
         Returns:
             True if the wait is over and the code may go on; False if it must be parked, for whatever reason.
         """
-        if not self._is_alone():
-            return False
-        assert self.read_on is not None
+        if self._ready or len(self._all) > 1 or self._predicates or self._lookers:
+            return False  # something else may want to go on first
         while wait.woken_at is None:
-            if not self.read_on() or self._ready or len(self._all) > 1:
+            if self.read_on is None or not self.read_on() or self._ready or len(self._all) > 1:
                 return False
         self.now = wait.woken_at
         return True

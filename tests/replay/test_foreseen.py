@@ -86,7 +86,7 @@ def replay(workflow_class, events, *, plainly, until=-1):
     live = Run(workflow_class, "order-1", RUN_ID)
     with pytest.MonkeyPatch.context() as patch:
         if plainly:
-            patch.setattr(Replayer, "foreseen", lambda *_: None)
+            patch.setattr(Replayer, "ask_foreseen", lambda *_: False)
         try:
             live.advance(events, len(events) if until == -1 else until)
         except (NondeterminismException, HistoryException) as error:

@@ -7,7 +7,7 @@ import pytest
 import pyflow
 from histories import history, task
 from pyflow.exceptions import HistoryException
-from pyflow.replay.invocations import Invocation
+from pyflow.replay.invocations import Invocation, new_invocation
 from pyflow.replay.machine import diagram
 from pyflow.replay.tables import ANSWERS, CLOSES, OUTCOMES, SETTLED, SILENT, TABLES, Kind, State
 from pyflow.swf.model import DECISION_ATTRIBUTES, EVENT_ATTRIBUTES
@@ -65,7 +65,7 @@ def test_diagram_draws_every_edge(kind):
 
 
 def test_unexpected_event_names_the_machine_its_state_the_event_and_the_path():
-    invocation = Invocation(Kind.TIMER, "sleep1", None, {})
+    invocation = new_invocation(Kind.TIMER, "sleep1", None, {})
     invocation.step("TimerStarted")
 
     with pytest.raises(HistoryException) as caught:

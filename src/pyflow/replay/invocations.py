@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from pyflow.swf.decisions import Decision
 from pyflow.swf.model import DECISION_ATTRIBUTES
 
-from .machine import REQUESTED, unexpected
+from .machine import REQUESTED, Standing
 from .tables import Kind, State
 
 LAMBDA_RETRIES_MAX = 5
@@ -72,7 +72,7 @@ NO_OPTIONS: Final[dict[str, Any]] = {}
 
 class Invocation:
     """
-    One lambda, activity, timer, child workflow, recorded value, signal, or the close.
+    One lambda, activity, timer, child workflow, recorded value, signal, or the close; ``new_invocation`` makes them.
 
     Attributes:
         kind, id: what it is and the id it was asked under.
@@ -89,10 +89,10 @@ class Invocation:
         settled_at: once it is settled, the id of the event that settled it.
         child_run_id: the run id of a child, once it has started.
         future: who wants to know; replay only carries it.
+        standing: where it stands, and the path that led there.
     """
 
     __slots__ = (
-        "_standing",
         "cancel_optional",
         "child_run_id",
         "failure",
@@ -108,37 +108,27 @@ class Invocation:
         "result",
         "retries",
         "settled_at",
+        "standing",
         "where",
     )
 
-    # Set when it is asked for, and when it is settled: a replay makes thousands, so nothing is set that will be anyway.
+    kind: Kind
+    id: str
+    name: Any
+    where: Place | None
+    input: str | None
+    options: dict[str, Any]
     order: int
     owed_in: int
+    cancel_optional: bool
+    retries: int
+    outcome: State | None
     result: str | None
     failure: Failure | None
     settled_at: int
-
-    def __init__(
-        self,
-        kind: Kind,
-        id: str,
-        name: Any,
-        where: Place | None = None,
-        input: str | None = None,
-        options: dict[str, Any] = NO_OPTIONS,
-    ) -> None:
-        self.kind = kind
-        self.id = id
-        self.name = name
-        self.where = where
-        self.input = input
-        self.options = options
-        self.future: Any = None
-        self.retries = 0
-        self.cancel_optional = False
-        self.outcome: State | None = None
-        self.child_run_id: str | None = None
-        self._standing = REQUESTED[kind]
+    child_run_id: str | None
+    future: Any
+    standing: Standing
 
     def decide(self) -> Decision:
         """Return the decision that asks for it. A replay asks for thousands of things and sends a few."""
@@ -159,14 +149,15 @@ class Invocation:
     @property
     def state(self) -> State:
         """Where it stands."""
-        return self._standing.state
+        return self.standing.state
 
     def step(self, trigger: str) -> State:
         """Take one step; raises TransitionError where the table has none."""
         try:
-            standing = self._standing = self._standing[trigger]
+            standing = self.standing.following[trigger]
         except KeyError:
-            raise unexpected(self.kind, self.id, self.state, trigger, self._standing.path) from None
+            standing = self.standing.step(trigger, self.id)
+        self.standing = standing
         return standing.state
 
     def settle(self, event_id: int, event_type: str, attributes: dict[str, Any], outcome: State) -> None:
@@ -197,3 +188,33 @@ class Invocation:
             name = f"{name.get('name')} {name.get('version')}"
         about = f"{self.kind} {self.id}" if self.id else str(self.kind)
         return f"{about} ({name})" if name else about
+
+
+def new_invocation(
+    kind: Kind,
+    id: str,
+    name: Any,
+    where: Place | None = None,
+    input: str | None = None,
+    options: dict[str, Any] = NO_OPTIONS,
+) -> Invocation:
+    """
+    Return a new invocation.
+
+    A function, and no constructor, for what a replay makes by the thousand: those take twice as long. Nothing is set that will be
+    anyway, when it is asked for and when it is settled.
+    """
+    invocation = Invocation()
+    invocation.kind = kind
+    invocation.id = id
+    invocation.name = name
+    invocation.where = where
+    invocation.input = input
+    invocation.options = options
+    invocation.future = None
+    invocation.retries = 0
+    invocation.cancel_optional = False
+    invocation.outcome = None
+    invocation.child_run_id = None
+    invocation.standing = REQUESTED[kind]
+    return invocation

@@ -23,29 +23,33 @@ def unexpected(kind: Kind, id: str, state: State, trigger: str, path: Sequence[s
     )
 
 
-class Standing(dict[str, "Standing"]):
+class Standing:
     """
-    A state of a machine and the path that led there; by a trigger it gives the standing that follows.
+    A state of a machine and the path that led there.
 
     Each is made from the tables when it is first reached, and then shared by all invocations that go the same way: a step is
     one look into a dict, and no invocation keeps a path of its own. Paths so long that only a loop can make them are not kept.
 
-    Raises:
-        KeyError: looked up by a trigger that the table does not have in this state.
+    Attributes:
+        following: the standings that are known to follow, by the trigger that leads there.
     """
 
-    __slots__ = ("kind", "path", "state")
+    __slots__ = ("following", "kind", "path", "state")
 
     def __init__(self, kind: Kind, state: State, path: tuple[str, ...] = ()) -> None:
-        super().__init__()
         self.kind = kind
         self.state = state
         self.path = path
+        self.following: dict[str, Standing] = {}
 
-    def __missing__(self, trigger: str) -> "Standing":
-        following = Standing(self.kind, TABLES[self.kind][self.state, trigger], (*self.path, trigger))
+    def step(self, trigger: str, id: str) -> "Standing":
+        """Return the standing that follows; raises TransitionError, which names the id, if the table has no such step."""
+        state = TABLES[self.kind].get((self.state, trigger))
+        if state is None:
+            raise unexpected(self.kind, id, self.state, trigger, self.path) from None
+        following = Standing(self.kind, state, (*self.path, trigger))
         if len(following.path) < _PATH_KEPT:
-            self[trigger] = following
+            self.following[trigger] = following
         return following
 
 

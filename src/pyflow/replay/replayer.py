@@ -30,6 +30,7 @@ from .ahead import Ahead
 from .batches import check_order, moment, news, unreadable, unsound
 from .drift import Drift, drifts_of
 from .invocations import LAMBDA_RETRIES_MAX, Invocation, format_place
+from .machine import REQUESTED
 from .reserved import MATCHED, MORE, PARK, RESERVED
 from .response import (
     CANCEL_KEY,
@@ -57,6 +58,7 @@ class Replayer:
         run_id: the run's id; it prefixes the ids of children (contract 3).
         locate: gives ``file:line in function`` of where the code waits, for messages.
         open_payload: gives the JSON of a payload that history holds; raises PayloadException if it cannot be had.
+        is_surely: tells whether a text in history is that of a value, without any doubt.
 
     Attributes:
         batch: the number of the batch that was applied last, from 1.
@@ -72,12 +74,53 @@ class Replayer:
         drifts: what differed and does not matter for matching.
     """
 
+    __slots__ = (
+        "_answered",
+        "_asked",
+        "_at_limit",
+        "_begun",
+        "_completed",
+        "_foreseen",
+        "_has_more",
+        "_is_marked",
+        "_is_parked",
+        "_is_surely",
+        "_locate",
+        "_more_count",
+        "_news",
+        "_news_after",
+        "_news_up_to",
+        "_next_answer",
+        "_open_payload",
+        "_outbox",
+        "_pointless",
+        "_reserved_open",
+        "_settled",
+        "_unread",
+        "_while_parked",
+        "_withdrawn",
+        "ahead",
+        "batch",
+        "cancel_requested",
+        "child_prefix",
+        "close_refused",
+        "drifts",
+        "in_tail",
+        "last_event_id",
+        "resumes_up_to",
+        "signals",
+        "started",
+        "started_event_id",
+        "time",
+    )
+
     def __init__(
         self,
         run_id: str,
         *,
         locate: Callable[[], str | None] = lambda: None,
         open_payload: Callable[[str], str] = lambda text: text,
+        is_surely: Callable[[Any, str | None], bool] = lambda value, text: False,
     ) -> None:
         self.child_prefix = run_id.replace("+", "-").replace("/", "_").replace("=", "") + "."
         self.batch = 0
@@ -93,6 +136,7 @@ class Replayer:
         self.drifts: list[Drift] = []
         self._locate = locate
         self._open_payload = open_payload
+        self._is_surely = is_surely
         self._asked = 0
         self._outbox: Outbox = {}
         self._begun: dict[Kind, dict[int, Invocation]] = {kind: {} for kind in Kind}
@@ -116,51 +160,52 @@ class Replayer:
 
     # -- what code does -----------------------------------------------------------------------------------------------
 
-    def ask(self, invocation: Invocation, *, foreseen: bool = False) -> None:
-        """
-        Owe the decision of an invocation.
-
-        Args:
-            invocation: what.
-            foreseen: ``foreseen`` has just shown its answer, and that says all that is asked.
-        """
+    def ask(self, invocation: Invocation) -> None:
+        """Owe the decision of an invocation."""
         self._asked = invocation.order = self._asked + 1
         invocation.owed_in = self.batch
-        if foreseen:
-            self._foreseen.append(invocation)
-            self._next_answer += 1
-            return
         self._next_answer = 0
         kind = invocation.kind
         key = self._key(invocation) if kind is _CHILD or kind is _CLOSE else invocation.id
         self._outbox[key] = invocation
 
-    def foreseen(self, activity_id: str, activity_type: Any, options: dict[str, Any]) -> _Attributes | None:
+    def ask_foreseen(self, invocation: Invocation, value: Any) -> bool:
         """
-        Return the attributes of the event that answers an ask for an activity, if all is as usual.
+        Ask for an activity, if history is known to answer as usual; tell whether it is.
 
         As usual: the history that was read goes on with the completion of this decision task and answers to all that code has
-        asked for over this batch, in order; then comes this one, and says the same. The input is left to the caller, who alone
-        knows what it means.
+        asked for over this batch, in order; then comes this one, and says the same.
+
+        Args:
+            invocation: the activity, without its input.
+            value: the value of its input.
         """
         index = self._next_answer
         if index == 0:
-            return None
+            return False
         try:
             event = self._news[index]
             attributes: _Attributes = event["activityTaskScheduledEventAttributes"]
+            options, is_surely = invocation.options, self._is_surely
             if (
-                attributes["activityId"] == activity_id
-                and attributes["activityType"] == activity_type
+                attributes["activityId"] == invocation.id
+                and attributes["activityType"] == invocation.name
                 and event["eventId"] == self._news_after + index + 1
                 and (self._foreseen or "decisionTaskCompletedEventAttributes" in self._news[index - 1])
                 and (not options or options.items() <= attributes.items())
+                and is_surely(value, text := attributes.get("input"))
             ):
-                return attributes
+                self._next_answer = index + 1
+                self._asked = invocation.order = self._asked + 1
+                invocation.owed_in = self.batch
+                invocation.input = text
+                invocation.standing = _SCHEDULED
+                self._foreseen.append(invocation)
+                return True
         except (IndexError, KeyError, TypeError):
             pass  # what is wrong with it is said where it is applied
         self._next_answer = 0
-        return None
+        return False
 
     def cancel(self, invocation: Invocation, *, optional: bool) -> None:
         """
@@ -172,9 +217,8 @@ class Replayer:
         """
         if (invocation.state, "cancel") not in TABLES[invocation.kind]:
             return
-        if self._foreseen:  # code that takes things back meets history event by event
-            self._outbox = {each.id: each for each in self._foreseen} | self._outbox
-            self._foreseen, self._next_answer = [], 0
+        if self._foreseen:
+            self._meet_foreseen()
         if invocation.step("cancel") is State.WITHDRAWN:
             del self._outbox[self._key(invocation)]
             if optional:
@@ -183,6 +227,13 @@ class Replayer:
         invocation.cancel_optional = optional
         invocation.owed_in = self.batch
         self._outbox[f"{CANCEL_KEY}{invocation.id}"] = invocation
+
+    def _meet_foreseen(self) -> None:
+        """Owe after all what is foreseen: code that takes things back meets history event by event."""
+        for invocation in self._foreseen:
+            invocation.standing = REQUESTED[_ACTIVITY]
+        self._outbox = {invocation.id: invocation for invocation in self._foreseen} | self._outbox
+        self._foreseen, self._next_answer = [], 0
 
     # -- what history does --------------------------------------------------------------------------------------------
 
@@ -330,19 +381,14 @@ class Replayer:
         self._completed = (event_id, event_type, attributes)
         foreseen = self._answered = self._foreseen
         self._foreseen = []
-        if foreseen:
-            self._begin(foreseen)
-
-    def _begin(self, foreseen: list[Invocation]) -> None:
-        """Apply the answers behind the completion of a decision task: they were compared when they were asked for."""
-        begun, unread = self._begun[_ACTIVITY], self._unread
-        for invocation in foreseen:
-            event_id, _ = next(unread)
-            invocation.step("ActivityTaskScheduled")
-            begun[event_id] = invocation
-        if len(begun) >= OPEN_MAX_LEAST and len(begun) >= OPEN_MAX[_ACTIVITY]:
-            self._at_limit.add(_ACTIVITY)
-            self._is_marked = True
+        if foreseen:  # their answers come next, and were compared when they were asked for
+            begun, unread = self._begun[_ACTIVITY], self._unread
+            for invocation in foreseen:
+                began_at, _ = next(unread)
+                begun[began_at] = invocation
+            if len(begun) >= OPEN_MAX_LEAST and len(begun) >= OPEN_MAX[_ACTIVITY]:
+                self._at_limit.add(_ACTIVITY)
+                self._is_marked = True
 
     def _on_closed(self, event_id: int, event_type: str, attributes: _Attributes, _: Any) -> None:
         """Nothing follows the end of an execution."""
@@ -459,16 +505,17 @@ class Replayer:
                 event_id=event_id,
             )
         state = invocation.step(event_type)
-        if (
-            state is _FAILED
-            and CLOSE_KEY not in self._outbox
-            and self._is_retried_silently(invocation, attributes, began_at)
-        ):
-            self._ask_again(invocation)
-            return
-        if state is _CLOSED_WHILE_CANCELING:
-            self._pointless.append(invocation)
-            state = TABLES[invocation.kind][_OPEN, event_type]
+        if state is not _SUCCEEDED:
+            if (
+                state is _FAILED
+                and CLOSE_KEY not in self._outbox
+                and self._is_retried_silently(invocation, attributes, began_at)
+            ):
+                self._ask_again(invocation)
+                return
+            if state is _CLOSED_WHILE_CANCELING:
+                self._pointless.append(invocation)
+                state = TABLES[kind][_OPEN, event_type]
         invocation.settle(event_id, event_type, attributes, state)
         self._settled.append(invocation)
 
@@ -584,8 +631,9 @@ class Replayer:
 
 # A global costs a tenth of what a member costs that is looked up on its enum: only where every event passes.
 _ACTIVITY, _CHILD, _CLOSE = Kind.ACTIVITY, Kind.CHILD, Kind.CLOSE
-_OPEN, _CANCELING, _FAILED = State.OPEN, State.CANCELING, State.FAILED
+_OPEN, _CANCELING, _SUCCEEDED, _FAILED = State.OPEN, State.CANCELING, State.SUCCEEDED, State.FAILED
 _CLOSED_WHILE_CANCELING = State.CLOSED_WHILE_CANCELING
+_SCHEDULED = REQUESTED[_ACTIVITY].step("ActivityTaskScheduled", "")
 
 _Apply = Callable[[Replayer, int, str, _Attributes, Any], None]
 
