@@ -1,6 +1,8 @@
 """Activities as functions: called here, called in a workflow, run by a worker."""
 
 import asyncio
+import inspect
+import json
 from datetime import timedelta
 
 import pytest
@@ -51,6 +53,98 @@ def inputs(run, deciders):
     workflow_class = type("W", (pyflow.Workflow,), {"NAME": "W", "run": run})
     decisions = deciders(workflow_class).decide(task(FIRST))
     return [d.get("scheduleActivityTaskDecisionAttributes") for d in decisions]
+
+
+SHAPES = [
+    lambda: None,
+    lambda a: None,
+    lambda a=1: None,
+    lambda *, a: None,
+    lambda *, a=1: None,
+    lambda a, /: None,
+    lambda a, /, b=2: None,
+    lambda a=1, /, b=2: None,
+    lambda a, b: None,
+    lambda a, b=2: None,
+    lambda a, *, b: None,
+    lambda a, *, b=2: None,
+    lambda *, a=1, b: None,
+]
+
+
+def outcome(call):
+    try:
+        return call()
+    except TypeError as error:
+        return str(error)
+
+
+class TestShapes:
+    """A call that fits goes past ``inspect.Signature.bind``; it comes to the same, and so does one that does not fit."""
+
+    @pytest.fixture(params=SHAPES, ids=lambda function: str(inspect.signature(function)))
+    def shape(self, request):
+        return request.param
+
+    @pytest.mark.parametrize(
+        ("args", "kwargs"),
+        [
+            ((), {}),
+            ((1,), {}),
+            ((None,), {}),
+            ((1, 2), {}),
+            ((1, 2, 3), {}),
+            ((), {"a": 1}),
+            ((), {"b": 2, "a": 1}),
+            ((1,), {"b": 2}),
+            ((1,), {"a": 1}),
+            ((), {"c": 3}),
+        ],
+    )
+    def test_arguments_become_the_input_that_their_binding_gives(self, shape, args, kwargs):
+        signature = inspect.signature(shape)
+
+        def bound():
+            try:
+                arguments = signature.bind(*args, **kwargs).arguments
+            except TypeError as error:
+                raise TypeError(f"activity x{signature}: {error}") from None
+            if len(signature.parameters) == 1:
+                return json.dumps(next(iter(arguments.values()))) if arguments and args != (None,) else None
+            return json.dumps(arguments) if arguments else None
+
+        activity = pyflow.activity("x", start_to_close=60)(shape)
+        assert outcome(lambda: activity.text_of(args, kwargs)) == outcome(bound)
+
+    @pytest.mark.parametrize(
+        "text",
+        [None, "null", "7", "{}", '{"a": 1}', '{"b": 2, "a": 1}', '{"b": 2}', '{"c": 3}', '{"a": 1, "c": 3}', "[]"],
+    )
+    def test_an_input_is_given_to_the_function_as_its_binding_would_be(self, shape, text):
+        signature = inspect.signature(shape)
+        given = []
+
+        def bound():
+            value = None if text is None else json.loads(text)
+            if len(signature.parameters) == 1 and text is not None:
+                ((name, parameter),) = signature.parameters.items()
+                by_name = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+                return (signature.bind(**{name: value}) if by_name else signature.bind(value)).arguments
+            if value is not None and not isinstance(value, dict):
+                raise TypeError(f"activity 'x' takes an object of {[*signature.parameters]} as input, not {value!r}")
+            return signature.bind(**(value or {})).arguments
+
+        def execute():
+            activity.execute(text)
+            args, kwargs = given.pop()
+            try:
+                return signature.bind(*args, **kwargs).arguments
+            except TypeError:
+                raise AssertionError("called though it does not fit") from None
+
+        activity = pyflow.activity("x", start_to_close=60)(shape)
+        activity.function = lambda *args, **kwargs: given.append((args, kwargs))
+        assert outcome(execute) == outcome(bound)
 
 
 class TestOutsideAWorkflow:

@@ -87,11 +87,17 @@ class Activity(Generic[P, R]):
         self._asked: dict[str, Any] = {}
         self._known_hints: Hints | None = None
         self._signature = inspect.signature(function)
-        kinds = {parameter.kind for parameter in self._signature.parameters.values()}
+        parameters = self._signature.parameters.values()
+        kinds = {parameter.kind for parameter in parameters}
         if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
             raise PyflowException(
                 f"activity {name!r} takes *args or **kwargs; its input is an object of named values: name its parameters"
             )
+        # What a plain call needs; the signature itself tells what is wrong with any other, and takes its time.
+        self._parameters = tuple(parameter.name for parameter in parameters)
+        self._has_positions = inspect.Parameter.KEYWORD_ONLY not in kinds
+        self._named = {each.name for each in parameters if each.kind is not inspect.Parameter.POSITIONAL_ONLY}
+        self._needed = {each.name for each in parameters if each.default is inspect.Parameter.empty}
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -192,20 +198,18 @@ class Activity(Generic[P, R]):
     def _unpack(self, input: str | None, converter: DataConverter) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the function's arguments from an activity task's input."""
         value = converter.decode(input)
-        parameters = self._signature.parameters
-        if self._hints.parameters:
-            value = self._rebuilt(value, converter) if input is not None else value
-        if len(parameters) == 1 and input is not None:
-            name, parameter = next(iter(parameters.items()))
-            keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-            bound = self._signature.bind(**{name: value}) if keyword_only else self._signature.bind(value)
-        elif value is None:
-            bound = self._signature.bind()
-        elif isinstance(value, dict):
-            bound = self._signature.bind(**value)
-        else:
-            raise TypeError(f"activity {self.name!r} takes an object of {list(parameters)} as input, not {value!r}")
-        return bound.args, bound.kwargs
+        if input is not None:
+            if self._hints.parameters:
+                value = self._rebuilt(value, converter)
+            if len(self._parameters) == 1:
+                return ((value,), {}) if self._has_positions else ((), {self._parameters[0]: value})
+        if value is None:
+            value = {}
+        elif not isinstance(value, dict):
+            raise TypeError(f"activity {self.name!r} takes an object of {[*self._parameters]} as input, not {value!r}")
+        if not self._needed <= value.keys() <= self._named:
+            self._signature.bind(**value)  # raises
+        return (), value
 
     def _encoded(self, result: Any, converter: DataConverter) -> str:
         """Return the text of a result, once the body has returned it."""
@@ -216,9 +220,9 @@ class Activity(Generic[P, R]):
 
     def _rebuilt(self, value: Any, converter: DataConverter) -> Any:
         """Return an input with its arguments as the type hints have them."""
-        parameters, hints, what = self._signature.parameters, self._hints.parameters, f"activity {self.name!r}"
-        if len(parameters) == 1:
-            return converter.rebuild_argument(hints, what, next(iter(parameters)), value)
+        hints, what = self._hints.parameters, f"activity {self.name!r}"
+        if len(self._parameters) == 1:
+            return converter.rebuild_argument(hints, what, self._parameters[0], value)
         if not isinstance(value, dict):
             return value
         return {name: converter.rebuild_argument(hints, what, name, part) for name, part in value.items()}
@@ -245,13 +249,19 @@ class Activity(Generic[P, R]):
         return None if value is None else converter.encode(value, "the input of activity", self.name)
 
     def _pack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        try:
-            arguments = self._signature.bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise TypeError(f"activity {self.name}{self._signature}: {error}") from None
-        if len(self._signature.parameters) == 1:
+        arguments = self._arguments(args, kwargs)
+        if len(self._parameters) == 1:
             return next(iter(arguments.values()), None)
         return arguments or None
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return arguments by name, in the order of the parameters."""
+        if not kwargs and self._has_positions and len(args) == len(self._parameters):
+            return dict(zip(self._parameters, args, strict=True))
+        try:
+            return self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"activity {self.name}{self._signature}: {error}") from None
 
 
 class ActivityDecorator:

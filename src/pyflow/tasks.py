@@ -68,7 +68,7 @@ class ActivityTask:
         self.activity_type: str = task["activityType"]["name"]
         self.activity_version: str = task["activityType"]["version"]
         self.started_event_id: int = task["startedEventId"]
-        later = _LATER_ATTEMPT.fullmatch(self.activity_id)
+        later = _LATER_ATTEMPT.fullmatch(self.activity_id) if "." in self.activity_id else None
         self._first_id = later[1] if later else self.activity_id
         self.attempt = int(later[2]) if later else 1
         self.attempt_in_worker = 1

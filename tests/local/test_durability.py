@@ -8,6 +8,7 @@ import stat
 import time
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -138,7 +139,15 @@ def test_a_damaged_file_is_refused(tmp_path) -> None:
         assert path.read_bytes() == damaged
 
 
-@pytest.mark.parametrize("change", ["UPDATE domains SET tags = '{'", "UPDATE types SET domain = 'x'"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE domains SET tags = '{'",
+        "UPDATE types SET domain = 'x'",
+        "INSERT INTO changes (change) VALUES (x'c1')",
+        "INSERT INTO changes (change) VALUES (x'9101')",
+    ],
+)
 def test_a_file_that_does_not_hold_what_it_should_is_refused(tmp_path, change: str) -> None:
     path = tmp_path / "flow.sqlite"
     with LocalSWF(path) as swf:
@@ -149,6 +158,35 @@ def test_a_file_that_does_not_hold_what_it_should_is_refused(tmp_path, change: s
     connection.close()
     with pytest.raises(PyflowException, match="does not hold what it should"):
         LocalSWF(path)
+
+
+def a_file_of_version_1(path: Path) -> str:
+    with LocalSWF(path) as swf:
+        run_id = Driver(swf.direct()).start()
+    connection = sqlite3.connect(path)
+    connection.executescript("DROP TABLE changes; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE);")
+    connection.close()
+    assert version_in(path) == 1
+    return run_id
+
+
+def version_in(path: Path) -> int:
+    """The version that an older pyflow would see, whatever stands in the write-ahead log."""
+    return int.from_bytes(path.read_bytes()[60:64], "big")
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_file_of_version_1_is_gone_on_with_and_an_older_pyflow_sees_that(tmp_path, fast: bool) -> None:
+    path = tmp_path / "flow.sqlite"
+    run_id = a_file_of_version_1(path)
+    with LocalSWF(path, fast=fast) as swf:
+        assert version_in(path) == 2
+        flow = Driver.__new__(Driver)
+        flow.client = swf.direct()
+        assert flow.history(run_id) == ["WorkflowExecutionStarted", "DecisionTaskScheduled"]
+        flow.start("other")
+    with LocalSWF(path, fast=fast) as swf:
+        assert swf.direct().count_open_workflow_executions(domain="d", startTimeFilter={"oldestDate": 0})["count"] == 2
 
 
 def test_a_log_without_its_file_is_not_thrown_away(tmp_path) -> None:

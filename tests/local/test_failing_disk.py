@@ -16,6 +16,7 @@ import decisions
 from local_driver import Driver, activity, child
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.local import LocalSWF, VirtualClock
+from pyflow.local.store import EVENTS_KEPT_MAX
 
 
 class FailingConnection:
@@ -52,7 +53,14 @@ class FailingConnection:
         self.left -= 1
 
 
-def test_a_disk_that_takes_no_writes_costs_the_call_and_nothing_else(clock, tmp_path, caplog) -> None:
+@pytest.fixture(params=[0, 7, EVENTS_KEPT_MAX])
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many events the tables may lack."""
+    monkeypatch.setattr("pyflow.local.store.EVENTS_KEPT_MAX", request.param)
+    return request.param
+
+
+def test_a_disk_that_takes_no_writes_costs_the_call_and_nothing_else(clock, tmp_path, caplog, kept) -> None:
     with LocalSWF(tmp_path / "flow.sqlite", clock=clock, poll_wait_s=0.0) as swf:
         flow = Driver(swf.direct())
         failing = FailingConnection(swf)
@@ -169,10 +177,13 @@ def scenario(flow: Driver, clock: VirtualClock) -> None:
 
 def runs_of(swf: LocalSWF) -> list[Any]:
     """Everything that is kept of runs, but what is drawn at random."""
-    connection = swf._service._store._connection
-    events = connection.execute("SELECT run, id, type, at FROM events ORDER BY run, id").fetchall()
-    executions = connection.execute("SELECT run, workflow_id, close_status, closed_at FROM executions ORDER BY run")
-    return [events, executions.fetchall()]
+    store = swf._service._store
+    runs = range(1, store.last_run() + 1)
+    executions = [store.load_execution(run) for run in runs]
+    return [
+        [(run, event.id, event.type, event.at) for run in runs for event in store.read_events(run, 1, 1_000)],
+        [(each.run, each.workflow_id, each.close_status, each.closed_at) for each in executions if each],
+    ]
 
 
 def took(path: Path, *, fails_at: int | None, reads: bool = False) -> tuple[list[Any], int, bool]:
@@ -202,18 +213,18 @@ def fail_at_each_statement(tmp_path: Path, step: int, *, reads: bool) -> int:
 
 
 @pytest.mark.parametrize("reads", [False, True])
-def test_a_disk_that_fails_once_leaves_no_half_change(tmp_path: Path, reads: bool) -> None:
-    assert fail_at_each_statement(tmp_path, 13, reads=reads) >= 3
+def test_a_disk_that_fails_once_leaves_no_half_change(tmp_path: Path, reads: bool, kept: int) -> None:
+    assert fail_at_each_statement(tmp_path, 7, reads=reads) >= 3
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("reads", [False, True])
-def test_a_disk_that_fails_once_at_any_statement_leaves_no_half_change(tmp_path: Path, reads: bool) -> None:
-    assert fail_at_each_statement(tmp_path, 1, reads=reads) >= 20
+def test_a_disk_that_fails_once_at_any_statement_leaves_no_half_change(tmp_path: Path, reads: bool, kept: int) -> None:
+    assert fail_at_each_statement(tmp_path, 1, reads=reads) >= 15
 
 
 @pytest.fixture
-def copied(tmp_path: Path) -> tuple[Path, dict[str, list[str]]]:
+def copied(tmp_path: Path) -> tuple[Path, dict[int, list[str]]]:
     """The files of a service that is at work, as a power cut leaves them, and all that it has answered."""
     clock = VirtualClock(start_s=1_000_000)
     source, copy = tmp_path / "source.sqlite", tmp_path / "copy.sqlite"
@@ -232,15 +243,15 @@ def copied(tmp_path: Path) -> tuple[Path, dict[str, list[str]]]:
     return copy, answered
 
 
-def histories_of(swf: LocalSWF) -> dict[str, list[str]]:
-    connection = swf._service._store._connection
-    found: dict[str, list[str]] = {}
-    for run, kind, attributes in connection.execute("SELECT run, type, attributes FROM events ORDER BY run, id"):
-        found.setdefault(run, []).append(kind + attributes)
-    return found
+def histories_of(swf: LocalSWF) -> dict[int, list[str]]:
+    store = swf._service._store
+    return {
+        run: [event.type + event.attributes for event in store.read_events(run, 1, 1_000)]
+        for run in range(1, store.last_run() + 1)
+    }
 
 
-def reopened(path: Path) -> dict[str, list[str]] | None:
+def reopened(path: Path) -> dict[int, list[str]] | None:
     """What a service finds in a file; None where it refuses the file."""
     try:
         swf = LocalSWF(path, clock=VirtualClock(start_s=1_000_000), poll_wait_s=0.0)
@@ -268,7 +279,7 @@ def answers(path: Path) -> bool:
         return True
 
 
-def tear(copied: tuple[Path, dict[str, list[str]]], tmp_path: Path, times: int) -> None:
+def tear(copied: tuple[Path, dict[int, list[str]]], tmp_path: Path, times: int) -> None:
     copy, answered = copied
     chance = random.Random(times)
     kept = 0
@@ -291,7 +302,7 @@ def tear(copied: tuple[Path, dict[str, list[str]]], tmp_path: Path, times: int) 
     assert kept > times // 2
 
 
-def flip(copied: tuple[Path, dict[str, list[str]]], tmp_path: Path, times: int) -> None:
+def flip(copied: tuple[Path, dict[int, list[str]]], tmp_path: Path, times: int) -> None:
     copy, _ = copied
     LocalSWF(copy).close()
     whole = copy.read_bytes()

@@ -230,6 +230,23 @@ def test_a_bug_in_one_call_fails_that_call_alone(monkeypatch, caplog) -> None:
         flow.signal("good")
 
 
+def test_a_call_that_is_interrupted_without_a_thread_leaves_no_half_of_it(monkeypatch) -> None:
+    with LocalSWF(poll_wait_s=0.0, thread=False) as swf:
+        flow = Driver(swf.direct())
+        run_id = flow.start()
+        flow.decide()
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(swf._service.engine, "_follow", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            flow.signal()
+        monkeypatch.undo()
+        assert flow.history(run_id)[4:] == ["WorkflowExecutionSignaled", "DecisionTaskScheduled"]
+        flow.decide()
+
+
 def test_a_deadline_that_cannot_be_applied_is_left_out(clock, monkeypatch, caplog) -> None:
     with LocalSWF(clock=clock, poll_wait_s=0.0) as swf:
         flow = Driver(swf.direct())

@@ -88,8 +88,9 @@ def test_an_answer_and_the_next_poll_share_one_commit(swf, monkeypatch):
         client.start_workflow_execution(workflowId=f"id{number}", **START)
     task = client.poll_for_decision_task(**POLL)
     commits = []
-    commit = swf._service._store.commit
-    monkeypatch.setattr(swf._service._store, "commit", lambda: (commits.append(swf._service._store.changed), commit()))
+    store = swf._service._store
+    commit = store.commit
+    monkeypatch.setattr(store, "commit", lambda: (commits.append(store._has_changed), commit()))
     respond = {"taskToken": task["taskToken"], "decisions": []}
     in_thread(
         client.post,

@@ -84,7 +84,7 @@ class LocalSWF:
         try:
             connection = files.connect(self.path, fast=fast)
             try:
-                store = Store(connection)
+                store = Store(connection, durable=self.path != ":memory:")
                 engine = Engine(store, Ids(seed, store.last_run()), _beginning(self._clock, store))
             except Exception as error:
                 connection.close()

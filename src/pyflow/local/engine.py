@@ -131,7 +131,6 @@ class Engine:
         domain = self.registry.domain(domain_name)
         execution = self.find_open(domain, workflow_id, run_id)
         if execution is None:
-            self.store.flush()
             run = self.store.find_run(domain_name, workflow_id, run_id)
             execution = None if run is None else self.find(run)
         if execution is None or (execution.closed_at is not None and execution.closed_at + domain.retention_ms <= now):
@@ -231,8 +230,6 @@ class Engine:
         self.store.append_events(execution, turn.events)
         execution.recent.extend(turn.events)
         if len(execution.recent) > 2 * RECENT_EVENTS_MAX:
-            # What is let go of here must be where read_events looks for it.
-            self.store.flush()
             del execution.recent[:-RECENT_EVENTS_MAX]
         for item in dict.fromkeys(turn.touched):
             self._follow(execution, item)

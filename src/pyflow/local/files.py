@@ -10,7 +10,8 @@ from typing import Final
 from pyflow.exceptions import PyflowException
 
 APPLICATION_ID: Final = 0x70796677  # "pyfw"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+SINCE_VERSION_1: Final = "CREATE TABLE changes (number INTEGER PRIMARY KEY, change BLOB NOT NULL)"
 MAGIC: Final = b"SQLite format 3\0"
 CHECKED_BYTES_MAX: Final = 64 * 1024 * 1024
 LOG_BYTES: Final = 4 * 1024 * 1024
@@ -69,10 +70,10 @@ def _check_header(database: Path) -> None:
             f"{APPLICATION_ID:#010x}); nothing was written to it. Name another file."
         )
     version = int.from_bytes(header[60:64], "big")
-    if version != SCHEMA_VERSION:
+    if not 1 <= version <= SCHEMA_VERSION:
         raise PyflowException(
-            f"{database} has schema version {version}; this pyflow reads version {SCHEMA_VERSION}. Nothing was written to it. "
-            f"Use the pyflow that made it, or another file."
+            f"{database} has schema version {version}; this pyflow reads versions 1 to {SCHEMA_VERSION}. "
+            f"Nothing was written to it. Use the pyflow that made it, or another file."
         )
 
 
@@ -105,6 +106,19 @@ def _build(connection: sqlite3.Connection) -> None:
     connection.executescript(
         f"BEGIN; {schema}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """
+    Make a file of version 1 one of today's.
+
+    The header says so in the file itself before anything else is kept in it: an older pyflow looks for it there, and would miss
+    what stands in the new table.
+    """
+    if connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,):
+        return
+    connection.executescript(f"BEGIN; {SINCE_VERSION_1}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _lay_out(log: Path) -> None:
@@ -170,6 +184,7 @@ def connect(path: str, *, fast: bool = False) -> sqlite3.Connection:
     if problems != [("ok",)]:
         connection.close()
         raise PyflowException(f"{path} is damaged: {problems[0][0]}. Restore a copy, or name another file.")
+    _upgrade(connection)
     if not fast:
         real = database.resolve()
         _lay_out(real.with_name(real.name + "-wal"))

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from .changes import Row
 from .state import ActivityTask, Child, DecisionTask, Execution, LambdaTask, OpenItem, Timer
 from .text import encode
 
-Row = tuple[Any, ...]
-
-TOGETHER_MAX: Final = 16
+TOGETHER_MAX: Final = 64
 
 
 class Statement(NamedTuple):
@@ -39,14 +38,8 @@ def _delete(table: str) -> Statement:
 
 
 INSERT_EVENT: Final = Statement("INSERT INTO events (run, id, type, at, attributes) VALUES ", "(?, ?, ?, ?, ?)")
-INSERT_EXECUTION: Final = """
-INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+INSERT_EXECUTION: Final = Statement("INSERT INTO executions VALUES ", f"({', '.join('?' * 26)})")
 UPDATE_EXECUTION: Final = """
-UPDATE executions SET task_list = ?, sticky_list = ?, sticky_wait = ?, cancel_requested = ?, previous_started_id = ?,
-    context_id = ? WHERE run = ?
-"""
-CLOSE_EXECUTION: Final = """
 UPDATE executions SET task_list = ?, sticky_list = ?, sticky_wait = ?, cancel_requested = ?, previous_started_id = ?,
     context_id = ?, due = ?, close_status = ?, closed_at = ? WHERE run = ?
 """
@@ -63,8 +56,8 @@ PUT: Final = {table: _put(table, columns) for table, columns in COLUMNS.items()}
 DELETE: Final = {table: _delete(table) for table in COLUMNS}
 
 
-def execution_row(execution: Execution) -> Row:
-    """Return the row of a new execution."""
+def born_values(execution: Execution) -> Row:
+    """Return what never changes about an execution; in its row, ``state_values`` follow."""
     parent = execution.parent or (None, None, None, None)
     return (
         execution.run,
@@ -81,13 +74,11 @@ def execution_row(execution: Execution) -> Row:
         execution.lambda_role,
         encode(execution.tag_list),
         *parent,
-        *running_values(execution),
-        *closing_values(execution),
     )
 
 
-def running_values(execution: Execution) -> Row:
-    """Return what changes while an execution runs."""
+def state_values(execution: Execution) -> Row:
+    """Return what changes while an execution runs, and when it closes."""
     sticky = execution.sticky or (None, None)
     return (
         execution.task_list,
@@ -95,12 +86,10 @@ def running_values(execution: Execution) -> Row:
         execution.cancel_requested,
         execution.previous_started_id,
         execution.context_id,
+        execution.due,
+        execution.close_status,
+        execution.closed_at,
     )
-
-
-def closing_values(execution: Execution) -> Row:
-    """Return what closing an execution changes."""
-    return (execution.due, execution.close_status, execution.closed_at)
 
 
 def queue_values(execution: Execution, item: OpenItem) -> tuple[str, str, int, int]:

@@ -3,6 +3,9 @@
 
 CREATE TABLE service (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
+-- What groups of operations changed since the tables below were last brought up to date, each as one row; see changes.py.
+CREATE TABLE changes (number INTEGER PRIMARY KEY, change BLOB NOT NULL);
+
 CREATE TABLE domains (
     name TEXT PRIMARY KEY,
     status TEXT NOT NULL,

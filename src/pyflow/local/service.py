@@ -359,14 +359,14 @@ class Service:
 
     def _turn(self) -> None:
         """Carry out what is in the inbox, where there is no thread that does."""
+        self._end_interrupted()
         self._run_group(self._inbox.take())
         self._expire_polls()
 
     def _loop(self) -> None:
         while True:
             with self._at_work:
-                if self._under_way is not None:
-                    self._do_over(self._under_way)
+                self._end_interrupted()
                 self._expire_polls()
                 self._run_group(self._inbox.take())
                 if self._closing and not self._inbox:
@@ -410,6 +410,11 @@ class Service:
             return LOOK_S
         seen_s = self.engine.task_lists.last_seen_s()
         return 0.0 if seen_s is None else max(0.0, seen_s + POLLER_SEEN_S - time.monotonic())
+
+    def _end_interrupted(self) -> None:
+        """Do over a group that a thread began and could not end: an exception was raised in it from outside."""
+        if self._under_way is not None:
+            self._do_over(self._under_way)
 
     def _do_over(self, group: list[Call]) -> None:
         """Throw away what was begun, and do each call by itself; those that wait for a task by now, go on waiting."""

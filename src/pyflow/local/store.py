@@ -1,21 +1,28 @@
 """
 The database: the only place that speaks SQL (with rows.py, which holds the statements of single rows).
 
-Operations change the state in memory and say here what they appended and touched; ``commit`` writes the net change of a whole
-group of them in one transaction. A task that is scheduled, handed out and closed within one group never has a row.
+Operations change the state in memory and say here what they appended and touched. ``commit`` keeps the net change of a whole
+group of them as one row; the tables are brought up to date when there is much of it, or before somebody reads. So what is read is
+always all there is, and a task that is scheduled, handed out and closed within moments never has a row.
 """
 
 import ctypes
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from . import rows
+from .changes import Change, ExecutionChange, ItemChange, NetChange, Row
 from .queries import Query
 from .state import ActivityTask, Child, DecisionTask, Event, Execution, LambdaTask, OpenItem, Parent, Timer
 from .text import decode
+
+EVENTS_KEPT_MAX: Final = 1_000
+BYTES_KEPT_MAX: Final = 1_000_000
+"""How much the tables may lack: what a process reads again when it starts, and what is written at one go."""
 
 
 class Store:
@@ -24,13 +31,19 @@ class Store:
 
     Args:
         connection: from ``files.connect``; this store is its only user.
+        durable: what is committed outlives the process; False: there is no file.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, durable: bool = True) -> None:
         self._connection = connection
-        self._events: list[rows.Row] = []
+        self._durable = durable
+        self._events: list[Row] = []
         self._items: list[tuple[Execution, OpenItem]] = []
         self._executions: list[Execution] = []
+        changes = connection.execute("SELECT change FROM changes ORDER BY number")
+        self._kept = NetChange(*(Change.decode(change) for (change,) in changes))
+        self._kept_bytes = 0
+        self._kept_is_written = False
 
     # -- writing
 
@@ -49,95 +62,112 @@ class Store:
         else:
             self._items.append((execution, item))
 
-    @property
-    def changed(self) -> bool:
-        """Whether anything waits to be written or committed."""
-        return bool(self._events or self._items or self._executions or self._connection.in_transaction)
-
-    def flush(self) -> None:
-        """Write what has changed, inside the group's transaction, so that queries see it."""
-        if not (self._events or self._items or self._executions):
-            return
-        self.begin()
-        self._flush_executions()
-        if self._events:
-            self._write(rows.INSERT_EVENT, self._events)
-            self._events.clear()
-        self._flush_items()
-
-    def begin(self) -> None:
-        """Open the group's transaction if it is not open."""
-        if not self._connection.in_transaction:
-            self._connection.execute("BEGIN IMMEDIATE")
-
     def commit(self) -> None:
         """Make the group durable."""
-        self.flush()
-        if self._connection.in_transaction:
-            self._connection.execute("COMMIT")
+        in_transaction = self._connection.in_transaction
+        if in_transaction or len(self._kept.events) >= EVENTS_KEPT_MAX or self._kept_bytes >= BYTES_KEPT_MAX:
+            self._settle()
+        elif self._has_changed:
+            change = self._take_change()
+            if self._durable:
+                kept = change.encode()
+                self._connection.execute("INSERT INTO changes (change) VALUES (?)", (kept,))
+                self._kept_bytes += len(kept)
+            self._kept.add(change)
 
     def roll_back(self) -> None:
         """Forget the group. What is in memory is worth nothing afterwards."""
         self._events.clear()
         self._items.clear()
         self._executions.clear()
+        self._kept_is_written = False
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
     def forget_executions(self) -> None:
         """Forget all executions, with all that is open in them."""
-        self.flush()
-        self.begin()
+        self._flush()
+        self._begin()
         for table in ("executions", "events", *ITEMS):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
         self._connection.execute("DELETE FROM service WHERE key = 'last_run'")
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, with its tables up to date if the disk takes that; what is kept of groups is there in any case."""
+        with suppress(sqlite3.Error):
+            self.roll_back()
+            self._settle()
         self._connection.close()
 
     def leak(self) -> None:
         """Let the connection never be closed in this process."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
 
-    def _flush_executions(self) -> None:
-        execute = self._connection.execute
-        for execution in self._executions:
-            execution.dirty = False
-            if not execution.stored:
-                execution.stored = True
-                execute(rows.INSERT_EXECUTION, rows.execution_row(execution))
-            elif execution.open:
-                execute(rows.UPDATE_EXECUTION, (*rows.running_values(execution), execution.run))
-            else:
-                values = (*rows.running_values(execution), *rows.closing_values(execution), execution.run)
-                execute(rows.CLOSE_EXECUTION, values)
+    @property
+    def _has_changed(self) -> bool:
+        """Whether the group has changed anything that is not written."""
+        return bool(self._events or self._items or self._executions)
+
+    def _begin(self) -> None:
+        """Open the group's transaction if it is not open."""
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def _settle(self) -> None:
+        """Bring the tables up to date, durably, with all that is kept, and with the group."""
+        self._flush()
+        if self._connection.in_transaction:
+            if self._durable and self._kept:
+                self._connection.execute("DELETE FROM changes")
+            self._connection.execute("COMMIT")
+        self._kept = NetChange()
+        self._kept_bytes = 0
+        self._kept_is_written = False
+
+    def _flush(self) -> None:
+        """Write into the tables what they lack, inside the group's transaction, so that queries see it."""
+        if self._kept and not self._kept_is_written:
+            self._begin()
+            self._write_change(self._kept)
+            self._kept_is_written = True
+        if self._has_changed:
+            self._begin()
+            self._write_change(NetChange(self._take_change()))
+
+    def _take_change(self) -> Change:
+        """Return what the group has changed, and begin anew."""
+        events, self._events = self._events, []
+        executions = [_execution_change(execution) for execution in self._executions]
         self._executions.clear()
-
-    def _flush_items(self) -> None:
-        gone: dict[str, list[rows.Row]] = defaultdict(list)
-        kept: dict[str, list[rows.Row]] = defaultdict(list)
+        items: list[ItemChange] = []
         for execution, item in self._items:
-            item.dirty = False
-            table: str | None = None
-            if not item.closed:
-                table, row = rows.ROW_OF[type(item)](execution, item)
-                kept[table].append(row)
-            if item.stored_in is not None and item.stored_in != table:
-                gone[item.stored_in].append((execution.run, item.event_id))
-            item.stored_in = table
+            items += _item_changes(execution, item)
         self._items.clear()
-        for name, keys in gone.items():
-            self._write(rows.DELETE[name], keys)
-        for name, values in kept.items():
-            self._write(rows.PUT[name], values)
+        return Change(events, executions, items)
 
-    def _write(self, statement: rows.Statement, values: list[rows.Row]) -> None:
+    def _write_change(self, change: NetChange) -> None:
+        """Carry out a change of many groups in the tables."""
+        states = change.states
+        self._write(rows.INSERT_EXECUTION, [born + states[run] for run, born in change.born.items()])
+        for run, state in states.items():
+            if run not in change.born:
+                self._connection.execute(rows.UPDATE_EXECUTION, (*state, run))
+        self._write(rows.INSERT_EVENT, change.events)
+        for table, items in change.items.items():
+            self._write(rows.DELETE[table], [key for key, row in items.items() if row is None])
+            self._write(rows.PUT[table], [row for row in items.values() if row is not None])
+
+    def _write(self, statement: rows.Statement, values: list[Row]) -> None:
         """Carry out a statement for many rows."""
         most = rows.TOGETHER_MAX
         for first in range(0, len(values), most):
             part = values[first : first + most]
             self._connection.execute(statement.of(len(part)), list(chain.from_iterable(part)))
+
+    def _select(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
+        """Read from tables that follow what groups change."""
+        self._flush()
+        return self._connection.execute(statement, values)
 
     # -- the service's own facts
 
@@ -148,57 +178,55 @@ class Store:
 
     def put_service_fact(self, key: str, value: str) -> None:
         """Keep a fact about this database."""
-        self.begin()
+        self._begin()
         self._connection.execute("INSERT OR REPLACE INTO service VALUES (?, ?)", (key, value))
 
     # -- domains and types
 
-    def domains(self) -> list[rows.Row]:
+    def domains(self) -> list[Row]:
         """Return all domains: name, status, description, retention, tags as JSON text."""
         return self._connection.execute("SELECT * FROM domains").fetchall()
 
     def put_domain(self, *row: Any) -> None:
         """Keep a domain."""
-        self.begin()
+        self._begin()
         self._connection.execute("INSERT OR REPLACE INTO domains VALUES (?, ?, ?, ?, ?)", row)
 
-    def types(self) -> list[rows.Row]:
+    def types(self) -> list[Row]:
         """Return all types, in the order of the table's columns."""
         return self._connection.execute("SELECT * FROM types").fetchall()
 
     def put_type(self, *row: Any) -> None:
         """Keep a type."""
-        self.begin()
+        self._begin()
         self._connection.execute("INSERT OR REPLACE INTO types VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def delete_type(self, *key: str) -> None:
         """Forget a type, by domain, kind, name and version."""
-        self.begin()
+        self._begin()
         self._connection.execute("DELETE FROM types WHERE domain = ? AND kind = ? AND name = ? AND version = ?", key)
 
     # -- what a service must know when it starts
 
     def last_run(self) -> int:
         """Return the highest run number ever given."""
-        highest = int(self._connection.execute("SELECT COALESCE(MAX(run), 0) FROM executions").fetchone()[0])
+        highest = int(self._select("SELECT COALESCE(MAX(run), 0) FROM executions").fetchone()[0])
         return max(highest, int(self.service_fact("last_run") or 0))
 
     def latest_at(self) -> int:
         """Return the time of the last event there is."""
-        row = self._connection.execute("SELECT at FROM events ORDER BY sequence DESC LIMIT 1").fetchone()
+        row = self._select("SELECT at FROM events ORDER BY sequence DESC LIMIT 1").fetchone()
         return 0 if row is None else int(row[0])
 
     def open_runs(self, domain: str) -> dict[str, int]:
         """Return the runs that are open in a domain, by workflow id."""
         return dict(
-            self._connection.execute(
-                "SELECT workflow_id, run FROM executions WHERE domain = ? AND closed_at IS NULL", (domain,)
-            )
+            self._select("SELECT workflow_id, run FROM executions WHERE domain = ? AND closed_at IS NULL", (domain,))
         )
 
     def waiting_tasks(self) -> Iterator[tuple[str, str, str, int, int, int, int]]:
         """Return kind, domain, list, negative priority, since when, run and event id of all tasks that polls may have."""
-        return self._connection.execute(
+        return self._select(
             """
             SELECT 'decision', domain, task_list, -priority, opened_at, run, event_id FROM waiting_decision_tasks
                 WHERE available
@@ -209,7 +237,7 @@ class Store:
 
     def deadlines(self) -> Iterator[tuple[int, int, int]]:
         """Return due time, run and event id of everything open that has a deadline; an execution's is at event 1."""
-        return self._connection.execute(
+        return self._select(
             """
             SELECT due, run, 1 FROM executions WHERE closed_at IS NULL AND due IS NOT NULL
             UNION ALL SELECT due, run, event_id FROM waiting_decision_tasks WHERE due IS NOT NULL
@@ -223,15 +251,13 @@ class Store:
 
     def lambda_tasks(self) -> list[tuple[int, int, int]]:
         """Return run, event id and started id of all open Lambda functions, in the order of their scheduling."""
-        return self._connection.execute(
-            "SELECT run, event_id, started_id FROM lambda_tasks ORDER BY run, event_id"
-        ).fetchall()
+        return self._select("SELECT run, event_id, started_id FROM lambda_tasks ORDER BY run, event_id").fetchall()
 
     # -- executions
 
     def find_run(self, domain: str, workflow_id: str, run_id: str) -> int | None:
         """Return the number of a run, open or closed."""
-        row = self._connection.execute(
+        row = self._select(
             "SELECT run FROM executions WHERE domain = ? AND workflow_id = ? AND run_id = ?",
             (domain, workflow_id, run_id),
         ).fetchone()
@@ -239,13 +265,11 @@ class Store:
 
     def load_execution(self, run: int) -> Execution | None:
         """Return the state of a run as it was last kept; its cost follows what is open in it, not its history."""
-        row = self._connection.execute("SELECT * FROM executions WHERE run = ?", (run,)).fetchone()
+        row = self._select("SELECT * FROM executions WHERE run = ?", (run,)).fetchone()
         if row is None:
             return None
         execution = _execution_of(row)
-        last = self._connection.execute(
-            "SELECT id, at FROM events WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)
-        ).fetchone()
+        last = self._select("SELECT id, at FROM events WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)).fetchone()
         execution.last_id, execution.last_at = last
         if execution.open:
             self._load_items(execution)
@@ -254,26 +278,26 @@ class Store:
     def list_executions(self, query: Query, after: list[int] | None, limit: int, *, ascending: bool) -> list[Execution]:
         """Return the executions that a query is about, without what is open in them; newest first unless ``ascending``."""
         condition, values = query.page(after, limit, ascending=ascending)
-        found = self._connection.execute("SELECT * FROM executions WHERE " + condition, values)  # noqa: S608 - see Query
+        found = self._select("SELECT * FROM executions WHERE " + condition, values)  # noqa: S608 - see Query
         return [_execution_of(row) for row in found]
 
     def count_executions(self, query: Query) -> int:
         """Return how many executions a query is about."""
         condition, values = query.where()
-        found = self._connection.execute("SELECT COUNT(*) FROM executions WHERE " + condition, values)  # noqa: S608
+        found = self._select("SELECT COUNT(*) FROM executions WHERE " + condition, values)  # noqa: S608
         return int(found.fetchone()[0])
 
     def oldest_close(self, domain: str) -> int | None:
         """Return when the first of a domain's closed executions was closed."""
-        row = self._connection.execute(
+        row = self._select(
             "SELECT MIN(closed_at) FROM executions WHERE domain = ? AND closed_at IS NOT NULL", (domain,)
         ).fetchone()
         return None if row[0] is None else int(row[0])
 
     def delete_closed(self, domain: str, until: int, limit: int) -> list[int]:
         """Forget executions of a domain that were closed by then, with their histories; return their runs."""
-        self.flush()
-        self.begin()
+        self._flush()
+        self._begin()
         found = self._connection.execute(
             "SELECT run FROM executions WHERE domain = ? AND closed_at <= ? ORDER BY closed_at LIMIT ?",
             (domain, until, limit),
@@ -310,12 +334,12 @@ class Store:
 
     def _item_rows(self, table: str, run: int) -> list[list[Any]]:
         """Return table, event id, time, attributes, and the row's own columns, for each of a run's items in a table."""
-        found = self._connection.execute(ITEMS[table], (run,)).fetchall()
+        found = self._select(ITEMS[table], (run,)).fetchall()
         return [[table, row[0], row[1], decode(row[2]), *row[3:]] for row in found]
 
     def read_events(self, run: int, first: int, last: int) -> list[Event]:
         """Return the events of a run from ``first`` to ``last``, both included, ascending."""
-        found = self._connection.execute(
+        found = self._select(
             "SELECT id, type, at, attributes FROM events WHERE run = ? AND id BETWEEN ? AND ? ORDER BY id",
             (run, first, last),
         )
@@ -323,22 +347,18 @@ class Store:
 
     def count_events(self, run: int) -> Counter[str]:
         """Return how many events of each type a run has."""
-        return Counter(
-            dict(self._connection.execute("SELECT type, COUNT(*) FROM events WHERE run = ? GROUP BY type", (run,)))
-        )
+        return Counter(dict(self._select("SELECT type, COUNT(*) FROM events WHERE run = ? GROUP BY type", (run,))))
 
     def latest_activity_at(self, run: int) -> int | None:
         """Return the time of the last event of any activity task of a run."""
-        row = self._connection.execute(
+        row = self._select(
             "SELECT at FROM events WHERE run = ? AND type GLOB 'ActivityTask*' ORDER BY id DESC LIMIT 1", (run,)
         ).fetchone()
         return None if row is None else int(row[0])
 
     def execution_context(self, run: int, event_id: int) -> str:
         """Return the execution context that a DecisionTaskCompleted recorded."""
-        row = self._connection.execute(
-            "SELECT attributes FROM events WHERE run = ? AND id = ?", (run, event_id)
-        ).fetchone()
+        row = self._select("SELECT attributes FROM events WHERE run = ? AND id = ?", (run, event_id)).fetchone()
         return str(decode(row[0])["executionContext"])
 
 
@@ -368,7 +388,7 @@ ITEMS = {
 }
 
 
-def _execution_of(row: rows.Row) -> Execution:
+def _execution_of(row: Row) -> Execution:
     """Return an execution as its row tells it, without what is open in it."""
     return Execution(
         run=row[0],
@@ -395,3 +415,24 @@ def _execution_of(row: rows.Row) -> Execution:
         closed_at=row[25],
         stored=True,
     )
+
+
+def _execution_change(execution: Execution) -> ExecutionChange:
+    """Return what is to be kept of an execution that has changed."""
+    execution.dirty = False
+    born = None if execution.stored else rows.born_values(execution)
+    execution.stored = True
+    return ExecutionChange(execution.run, born, rows.state_values(execution))
+
+
+def _item_changes(execution: Execution, item: OpenItem) -> Iterator[ItemChange]:
+    """Yield what is to be kept of an item that has changed: it left a table, it stands in one, or both."""
+    item.dirty = False
+    before = item.stored_in
+    key = (execution.run, item.event_id)
+    table, row = (None, None) if item.closed else rows.ROW_OF[type(item)](execution, item)
+    if before is not None and before != table:
+        yield ItemChange(before, key, None, is_new=False)
+    if table is not None:
+        yield ItemChange(table, key, row, is_new=before != table)
+    item.stored_in = table

@@ -53,6 +53,28 @@ def test_a_failure_is_tried_again_here_and_swf_hears_of_the_success_alone(servic
     assert (how, json.loads(answer["result"])) == ("completed", [1, 2, 3])
 
 
+def test_what_an_attempt_that_failed_wanted_to_leave_open_the_next_one_answers(service):
+    @pyflow.activity("charge", start_to_close=60, retry_in_worker=QUICK)
+    def charge(_):
+        if activity.current().attempt_in_worker == 1:
+            activity.current().complete_later()
+            raise Flaky
+        return "done"
+
+    how, answer = outcome_of(service, charge)
+
+    assert (how, answer["result"]) == ("completed", '"done"')
+
+
+def test_a_body_is_over_for_whoever_ran_it_here(service):
+    service.put("0")
+
+    assert pyflow.ActivityWorker([failing(0, Flaky())], "d", "list", "me", service).work_once()
+
+    with pytest.raises(pyflow.NotInActivityException):
+        activity.current()
+
+
 def test_the_last_failure_is_reported(service):
     how, answer = outcome_of(service, failing(3, Flaky("still"), retry_in_worker=QUICK))
 

@@ -3,8 +3,7 @@
 import json
 import threading
 from collections import Counter
-from contextlib import ExitStack
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -17,7 +16,6 @@ from pyflow.local.direct import DirectClient
 from pyflow.local.mishaps import EVERY, Delay, Drop, Duplicate, Lose, RandomMishaps, Refuse
 from pyflow.swf import repeating
 from pyflow.worker import polling, responding
-from pyflow.worker.activities import slots as slots_module
 from pyflow.worker.activities.express import Express
 from pyflow.worker.activities.slots import Slots
 
@@ -67,10 +65,13 @@ class TestExpress:
     @pytest.fixture(autouse=True)
     def express(self, monkeypatch):
         monkeypatch.setattr(repeating.random, "uniform", lambda low, high: high)
-        self.client, self.stop = Posts(), threading.Event()
-        self.begun, self.room, self.given = [], 0, SimpleQueue()
-        self.express = Express(self.client, {"domain": "d"}, self.goes_on, self.stop, backoff_max_s=2.0)
+        self.client, self.stop, self.slots = Posts(), threading.Event(), Slots({"thread": 2})
+        self.begun, self.takes, self.given = [], True, SimpleQueue()
+        self.express = self.another()
         self.thread = threading.Thread(target=self.rides, daemon=True)
+
+    def another(self):
+        return Express(self.client, {"domain": "d"}, self.slots, self.begins, self.stop, backoff_max_s=2.0)
 
     def rides(self):
         try:
@@ -78,42 +79,109 @@ class TestExpress:
         except Exception as error:
             self.given.put(error)
 
-    def goes_on(self, task):
-        if self.room:
-            self.room -= 1
+    def begins(self, task):
+        if self.takes:
             self.begun.append(task)
-            return True
-        return False
+        return self.takes
+
+    @property
+    def taken(self):
+        return 2 - self.slots._free["thread"]
+
+    def ends(self):
+        """End a body that was begun."""
+        self.slots.give_back(["thread"])
+
+    def nothing_comes(self):
+        with pytest.raises(Empty):
+            self.client.came.get_nowait()
+        assert self.given.empty()
+
+    def wait_for_room(self):
+        while not self.slots._waiting:
+            threading.Event().wait(0.001)
 
     def test_tasks_begin_and_polls_follow_while_the_thread_waits(self):
-        self.room = 2
         self.thread.start()
-        for number in range(2):
+        for number in range(3):
             poll = self.client.next()
             assert (poll.action, poll.request) == ("PollForActivityTask", {"domain": "d"})
             assert self.express.polling
+            assert poll.alive()
+            assert self.taken == 1
             poll.done(lambda number=number: {**TASK, "startedEventId": number})
-        last = self.client.next()
+            assert self.taken == 2, "of the body and of the next poll"
+            self.ends()
 
-        assert [task["startedEventId"] for task in self.begun] == [0, 1]
+        assert [task["startedEventId"] for task in self.begun] == [0, 1, 2]
         assert self.given.empty()
-        assert last.alive()
-        last.done(lambda: TASK)
-        assert self.given.get(timeout=10) == TASK, "without room it is the thread's"
-        assert len(self.begun) == 2
-        assert not self.express.polling
+        last = self.client.next()
+        last.done(lambda: EMPTY)
+        assert self.given.get(timeout=10) is None
         self.thread.join(10)
         assert not last.alive()
 
-    def test_a_poll_that_came_empty_is_the_thread_s(self):
+    def test_without_room_no_poll_follows_until_whoever_gives_room_back_posts_it(self):
+        self.slots.take(self.rides)
+        self.thread.start()
+        self.client.next().done(lambda: TASK)
+        self.nothing_comes()
+        assert self.begun == [TASK]
+        assert self.taken == 2
+
+        self.ends()
+
+        self.client.next().done(lambda: {**TASK, "taskToken": "2"})
+        assert len(self.begun) == 2
+        self.nothing_comes()
+        self.ends()
+        self.ends()
+        assert self.client.next() is not None
+        self.nothing_comes()
+        assert self.taken == 1, "of the poll"
+
+    def test_a_ride_that_begins_without_room_sleeps_until_there_is_some(self):
+        for _ in range(2):
+            self.slots.take(self.rides)
+        self.thread.start()
+        self.wait_for_room()
+        self.nothing_comes()
+
+        self.ends()
+
+        assert self.client.next() is not None
+
+    def test_a_task_that_the_thread_is_to_begin_comes_to_it_with_its_slot(self):
+        self.takes = False
+        self.thread.start()
+        self.client.next().done(lambda: TASK)
+
+        assert self.given.get(timeout=10) == TASK
+        assert not self.express.polling
+        assert self.taken == 1
+        self.nothing_comes()
+
+    def test_a_poll_that_came_empty_is_the_thread_s_and_its_room_is_free(self):
         self.thread.start()
         self.client.next().done(lambda: EMPTY)
 
         assert self.given.get(timeout=10) is None
-        assert self.client.came.empty()
+        assert self.taken == 0
+        self.nothing_comes()
+
+    def test_the_room_of_a_poll_that_came_empty_is_another_s(self):
+        self.slots.take(self.rides)
+        self.thread.start()
+        first = self.client.next()
+        other = self.another()
+        other._go_on()
+        self.nothing_comes()
+
+        first.done(lambda: EMPTY)
+
+        assert self.client.next().done == other._done
 
     def test_a_poll_that_failed_backs_off_as_any_and_a_task_before_it_has_cleared_that(self):
-        self.room = 1
         waits = []
         self.stop.wait = waits.append
         for _ in range(3):
@@ -123,6 +191,7 @@ class TestExpress:
 
         assert [self.given.get(timeout=10) for _ in range(5)] == [None] * 5
         assert waits == [0.5, 1.0, 2.0, 0.5]
+        assert self.taken == 1, "of the body"
 
     def rides_with(self, *replies):
         self.client.at_once = list(replies)
@@ -133,19 +202,9 @@ class TestExpress:
         self.rides_with(raising(error))
 
         assert self.given.get(timeout=10) is error
-
-    def test_a_task_that_comes_once_the_worker_is_to_stop_is_given_to_the_thread(self):
-        self.room = 1
-        self.thread.start()
-        poll = self.client.next()
-        self.stop.set()
-        poll.done(lambda: TASK)
-
-        assert self.given.get(timeout=10) == TASK
-        assert not self.begun
+        assert self.taken == 0
 
     def test_a_poll_that_cannot_be_posted_after_a_task_is_the_thread_s_to_tell(self):
-        self.room = 1
         self.thread.start()
         poll = self.client.next()
         self.client.post = lambda _: raising(RuntimeError("can't start new thread"))()
@@ -153,9 +212,77 @@ class TestExpress:
 
         assert isinstance(self.given.get(timeout=2), RuntimeError)
         assert self.begun == [TASK]
+        assert self.taken == 1, "of the body"
+
+    def test_a_poll_that_cannot_be_posted_once_there_is_room_is_the_thread_s_to_tell(self):
+        self.slots.take(self.rides)
+        self.thread.start()
+        self.client.next().done(lambda: TASK)
+        self.client.post = lambda _: raising(RuntimeError("can't start new thread"))()
+
+        self.ends()
+
+        assert isinstance(self.given.get(timeout=2), RuntimeError)
+        assert self.taken == 1
+
+    def test_many_polls_that_fail_as_soon_as_they_have_room_do_not_pile_up(self):
+        for _ in range(2):
+            self.slots.take(self.rides)
+        self.client.post = lambda post: post.done(raising(PyflowException("closed"))) or []
+        threads = []
+        for _ in range(200):
+            self.express = self.another()
+            threads.append(threading.Thread(target=self.rides, daemon=True))
+            threads[-1].start()
+            while len(self.slots._waiting) < len(threads):
+                threads[-1].join(0.001)
+
+        self.ends()
+
+        assert {str(self.given.get(timeout=10)) for _ in threads} == {"closed"}
+        assert self.taken == 1
+
+    def test_one_that_waits_for_room_is_let_go_at_the_end_and_posts_nothing_then(self):
+        self.slots.take(self.rides)
+        self.thread.start()
+        self.client.next().done(lambda: TASK)
+        self.stop.set()
+        self.express.withdraw()
+
+        assert self.given.get(timeout=10) is None
+        self.ends()
+        self.nothing_comes()
+        assert self.taken == 1
+        assert not self.client.withdrawn
+
+    def test_room_that_comes_once_the_worker_is_to_stop_is_not_used(self):
+        self.slots.take(self.rides)
+        self.thread.start()
+        self.client.next().done(lambda: TASK)
+        self.stop.set()
+        self.ends()
+        self.express.withdraw()
+
+        assert self.given.get(timeout=10) is None
+        self.nothing_comes()
+        assert self.taken == 1
+
+    @pytest.mark.parametrize("room", [1, 2])
+    def test_a_task_that_comes_once_the_worker_is_to_stop_is_begun_and_no_poll_follows(self, room):
+        if room == 1:
+            self.slots.take(self.rides)
+        self.thread.start()
+        poll = self.client.next()
+        self.stop.set()
+        self.express.withdraw()
+        poll.done(lambda: TASK)
+
+        assert self.given.get(timeout=10) is None
+        assert self.begun == [TASK]
+        assert self.taken == (2 if room == 1 else 1)
+        self.nothing_comes()
 
     def test_the_newest_poll_is_withdrawn_also_where_the_first_brought_it_before_it_was_there(self):
-        self.room = 1
         self.client.at_once = [lambda: TASK]
         self.thread.start()
         followed, first = self.client.next(), self.client.next()
@@ -170,20 +297,37 @@ class TestExpress:
         assert self.given.get(timeout=10) is None
 
     def test_a_poll_that_is_posted_while_the_worker_is_told_to_stop_is_withdrawn(self):
-        self.room = 1
-        goes_on = self.goes_on
+        post = self.client.post
+
+        def stopping(poll):
+            self.stop.set()
+            self.express.withdraw()  # too early for this poll
+            return post(poll)
+
+        self.thread.start()
+        first = self.client.next()
+        self.client.post = stopping
+        first.done(lambda: TASK)
+
+        assert self.client.withdrawn[-1] is self.client.next()
+
+    def test_one_that_begins_to_wait_for_room_as_the_worker_is_told_to_stop_is_let_go(self):
+        """``withdraw`` is called just before it waits."""
+        self.slots.take(self.rides)
+        begins = self.begins
 
         def stopping(task):
             self.stop.set()
-            self.express.withdraw()  # too early for the poll that follows
-            return goes_on(task)
+            self.express.withdraw()
+            return begins(task)
 
-        self.express._goes_on = stopping
+        self.express._begins = stopping
         self.thread.start()
         self.client.next().done(lambda: TASK)
-        followed = self.client.next()
 
-        assert self.client.withdrawn[-1] is followed
+        assert self.given.get(timeout=10) is None
+        self.nothing_comes()
+        assert not self.slots._waiting
 
 
 START = {
@@ -483,23 +627,6 @@ def test_a_service_that_closes_ends_the_worker(site):
     threading.Timer(0.1, site.swf.close).start()
     with pytest.raises(PyflowException, match="closed"):
         worker.run()
-
-
-def test_a_room_that_is_given_back_wakes_one_that_waits_each_time(monkeypatch):
-    monkeypatch.setattr(slots_module, "LOOK_S", 60)
-    slots, stop = Slots({"thread": 2}), threading.Event()
-    with ExitStack() as stack:
-        for _ in range(2):
-            assert slots.take_at_once()
-        assert not slots.take_at_once()
-        taken = [threading.Event() for _ in range(2)]
-        for each in taken:
-            thread = threading.Thread(target=lambda each=each: slots.take(stop) and each.set())
-            thread.start()
-            stack.callback(thread.join, 10)
-        for _ in range(2):
-            slots.give_back(["thread"])
-        assert all(each.wait(10) for each in taken)
 
 
 @pytest.mark.parametrize("seed", range(3))

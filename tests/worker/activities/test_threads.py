@@ -40,6 +40,8 @@ def test_a_thread_that_is_free_does_the_next_thing_under_the_name_of_it(threads)
 
     assert first is second
     assert names == ["one", "two"]
+    while second.name != "pyflow-free":
+        second.join(0.001)
 
 
 def test_what_a_body_left_in_its_context_is_not_there_for_the_next(threads):

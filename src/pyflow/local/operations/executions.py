@@ -112,7 +112,6 @@ def describe_workflow_execution(engine: Engine, request: Request, context: Conte
             ),
         },
     }
-    engine.store.flush()
     reply["openCounts"] = _open_counts(engine, execution)
     latest = engine.store.latest_activity_at(execution.run)
     if latest is not None:

@@ -50,7 +50,6 @@ def _list(engine: Engine, status: str, request: Request, context: Context) -> Re
         its_domain, *after = unseal_page(engine.tokens, token, purpose, context.at)
         if its_domain != domain:
             raise faults.invalid("Invalid token")
-    engine.store.flush()
     found = engine.store.list_executions(query, after, size + 1, ascending=backwards)
     reply: Reply = {"executionInfos": [execution_info(execution) for execution in found[:size]]}
     if len(found) > size:
@@ -62,7 +61,6 @@ def _list(engine: Engine, status: str, request: Request, context: Context) -> Re
 
 def _count(engine: Engine, status: str, request: Request, context: Context) -> Reply:
     query = _query(engine, status, request, context)
-    engine.store.flush()
     return {"count": engine.store.count_executions(query), "truncated": False}
 
 

@@ -3,8 +3,8 @@ A body is run here, whichever executor it is on, and whatever it does becomes an
 """
 
 from asyncio import CancelledError
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 from pyflow.activities import Activity
@@ -48,7 +48,7 @@ def perform(
 ) -> Outcome:
     """Run a plain function's body in the calling thread."""
     try:
-        with surround(task), _current(task):
+        with surround(task), _Current(task):
             result = activity.execute(input, converter)
     except BaseException as error:  # also SystemExit: the body ended, the worker goes on
         return raised(error, task)
@@ -60,22 +60,25 @@ async def perform_async(
 ) -> Outcome:
     """Run the body of an ``async def`` on the running loop."""
     try:
-        with surround(task), _current(task):
+        with surround(task), _Current(task):
             result = await activity.execute_async(input, converter)
     except BaseException as error:
         return raised(error, task)
     return _returned(result, task)
 
 
-@contextmanager
-def _current(task: ActivityTask) -> Iterator[None]:
-    """Let ``activity.current()`` give a task."""
-    task.deferred = False
-    token = performing.set(task)
-    try:
-        yield
-    finally:
-        performing.reset(token)
+class _Current:
+    """Lets ``activity.current()`` give a task."""
+
+    def __init__(self, task: ActivityTask) -> None:
+        task.deferred = False
+        self._task = task
+
+    def __enter__(self) -> None:
+        self._before = performing.set(self._task)
+
+    def __exit__(self, *_: object) -> None:
+        performing.reset(self._before)
 
 
 def _returned(result: str, task: ActivityTask) -> Outcome:

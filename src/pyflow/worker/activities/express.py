@@ -1,9 +1,9 @@
 """
 A poller that needs no thread while all goes well, where the client takes calls that nobody waits for.
 
-The thread that calls ``next`` posts a poll, and sleeps. A task that comes is begun right where the service gives the reply, and
-the next poll is posted there. The thread wakes for what ends this chain: a task beside which there is no room for another, or a
-poll that came empty or failed.
+The thread that calls ``next`` sleeps. A task that comes is begun right where the service gives the reply, and the next poll is
+posted there if there is room for another body; if not, whoever gives room back posts it. The thread wakes for what ends this
+chain: a poll that came empty or failed, a task that it is to begin itself, or the worker's end.
 """
 
 import threading
@@ -17,16 +17,19 @@ from pyflow.swf.client import Client
 from pyflow.swf.posts import Post, Posted, Reply
 from pyflow.worker.polling import Poller, Task
 
+from .slots import Slots
+
 
 class Express(Poller):
     """
-    A poller whose ``next`` gives the task of the last of its polls: those before it were begun on the way.
+    A poller that takes the slots for its tasks itself, and whose ``next`` gives the task that ends the chain, if one does.
 
     Args:
         client: one that can post.
         request: PollForActivityTask's members.
-        goes_on: begins a task if another poll may follow at once; else it does nothing, and gives False. It neither waits nor
-            raises.
+        slots: a slot of each executor goes with each task.
+        begins: begins a task if another poll may follow as soon as there is room; else it does nothing, and gives False. It
+            neither waits nor raises.
         stop, backoff_max_s: as for every poller. Whoever sets ``stop`` calls ``withdraw`` after it.
     """
 
@@ -34,7 +37,8 @@ class Express(Poller):
         self,
         client: Client,
         request: dict[str, Any],
-        goes_on: Callable[[Task], bool],
+        slots: Slots,
+        begins: Callable[[Task], bool],
         stop: Event,
         *,
         backoff_max_s: float,
@@ -42,46 +46,74 @@ class Express(Poller):
         super().__init__(self._ride, stop, backoff_max_s=backoff_max_s)
         self._client = client
         self._request = request
-        self._goes_on = goes_on
-        self._last: SimpleQueue[Reply] = SimpleQueue()
+        self._slots = slots
+        self._begins = begins
+        self._last: SimpleQueue[Callable[[], Task | None]] = SimpleQueue()
         self._open: list[Posted] = []
         self._alive: Callable[[], bool] = bool
 
     def withdraw(self) -> None:
-        """Let a poll that waits for a task come back empty; any thread may call it."""
+        """Wait no more for room, and let a poll that waits for a task come back empty; any thread may call it."""
+        if self._slots.forgo(self._post):
+            self._last.put(_nothing)
+            return
         for posted in self._open:
             posted.withdraw()
 
     def _ride(self) -> Task | None:
         self._alive = threading.current_thread().is_alive
-        self._post()
-        task = self._last.get()()
-        return task if task.get("taskToken") else None
+        self._go_on()
+        return self._last.get()()
+
+    def _go_on(self) -> None:
+        """Post a poll as soon as there is room."""
+        if self._slots.take(self._post):
+            self._post()
+        elif self._stop.is_set():
+            self.withdraw()
 
     def _post(self) -> None:
+        """Post a poll, for which there is room."""
+        if self._stop.is_set():
+            self._last.put(self._without_task)
+            return
         # A list of its own for each poll: where ``post`` runs this one and those after it, theirs is not overwritten.
         opened = self._open = []
-        opened += self._client.post(Post("PollForActivityTask", self._request, self._done, self._alive))
+        try:
+            opened += self._client.post(Post("PollForActivityTask", self._request, self._done, self._alive))
+        except Exception as error:
+            # The thread would wait for this poll for ever.
+            self._last.put(partial(self._without_task, error))
         if self._stop.is_set():
             self.withdraw()
 
     def _done(self, reply: Reply) -> None:
         """Begin the task and poll on; whatever else it is, is for the thread."""
         try:
-            self._go_on(reply)
+            task = reply()
         except Exception as error:
-            # Also what keeps the next poll from being posted: the thread would wait for it for ever.
-            self._last.put(partial(_raise, error))
-
-    def _go_on(self, reply: Reply) -> None:
-        task = reply()
-        if not task.get("taskToken") or self._stop.is_set() or not self._goes_on(task):
-            self._last.put(lambda: task)
+            self._last.put(partial(self._without_task, error))
             return
-        self.end(lambda: task)
-        self.begin()
-        self._post()
+        if not task.get("taskToken"):
+            self._last.put(self._without_task)
+        elif not self._begins(task):
+            self._last.put(lambda: task)
+        else:
+            self.end(lambda: task)
+            self.begin()
+            self._go_on()
+
+    def _without_task(self, error: Exception | None = None) -> None:
+        """
+        Give back the room of a poll that brought nothing.
+
+        In the thread: where the poll that gets the room fails at once, and the one that gets it then, they do not pile up on one
+        stack.
+        """
+        self._slots.give_back(self._slots.sizes)
+        if error is not None:
+            raise error
 
 
-def _raise(error: Exception) -> Task:
-    raise error
+def _nothing() -> None:
+    """Let the thread go."""

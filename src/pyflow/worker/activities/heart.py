@@ -6,7 +6,7 @@ import heapq
 import itertools
 import logging
 import time
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import Final
 
 from pyflow.activities import WorkerSide
@@ -71,7 +71,8 @@ class Heart:
         self._watched = 0
         self._queue: list[tuple[float, int, Beat]] = []
         self._order = itertools.count()
-        self._changed = Condition()
+        self._lock = Lock()
+        self._changed = Condition(self._lock)
         self._stopped = False
 
     def start(self) -> None:
@@ -81,22 +82,22 @@ class Heart:
 
     def stop(self) -> None:
         """Beat no more."""
-        with self._changed:
+        with self._lock:
             self._stopped = True
             self._changed.notify_all()
 
     def watch(self, pulse: Pulse, side: WorkerSide) -> Beat:
         """Beat for a task from now on."""
         beat = Beat(pulse, side)
-        with self._changed:
-            self._watched += 1
         pulse.on_pending = lambda: self._schedule(beat)
-        self._schedule(beat)
+        with self._lock:
+            self._watched += 1
+            self._put_down(beat)
         return beat
 
     def leave(self, beat: Beat) -> None:
         """Beat for a task no more; details that are still pending are sent."""
-        with self._changed:
+        with self._lock:
             beat.gone = True
             beat.pulse.on_pending = None
             self._watched -= 1
@@ -108,15 +109,18 @@ class Heart:
             self._send(beat.pulse)
 
     def _schedule(self, beat: Beat) -> None:
-        with self._changed:
-            due_s = beat.next_s()
-            if beat.gone or beat.sending or due_s == beat.due_s:
-                return
-            beat.due_s = due_s  # what stands in the queue with another time counts no more
-            if due_s is not None:
-                heapq.heappush(self._queue, (due_s, next(self._order), beat))
-                if self._queue[0][2] is beat:  # else who waits for an earlier one looks at the next by itself
-                    self._changed.notify()
+        with self._lock:
+            self._put_down(beat)
+
+    def _put_down(self, beat: Beat) -> None:
+        due_s = beat.next_s()
+        if beat.gone or beat.sending or due_s == beat.due_s:
+            return
+        beat.due_s = due_s  # what stands in the queue with another time counts no more
+        if due_s is not None:
+            heapq.heappush(self._queue, (due_s, next(self._order), beat))
+            if self._queue[0][2] is beat:  # else who waits for an earlier one looks at the next by itself
+                self._changed.notify()
 
     def _run(self) -> None:
         while (beat := self._next()) is not None:
@@ -126,7 +130,7 @@ class Heart:
 
     def _next(self) -> Beat | None:
         """Wait for the next beat that is due; None once stopped."""
-        with self._changed:
+        with self._lock:
             while not self._stopped:
                 while self._queue and not self._queue[0][2].stands_at(self._queue[0][0]):
                     heapq.heappop(self._queue)

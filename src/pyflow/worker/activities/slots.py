@@ -3,8 +3,9 @@ Room for bodies, and the pace at which they begin.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from threading import Condition, Event, Lock
+from threading import Event, Lock
 from typing import Final
 
 from pyflow.activities import Executor
@@ -27,28 +28,56 @@ class Slots:
     def __init__(self, sizes: Mapping[Executor, int]) -> None:
         self.sizes = dict(sizes)
         self._free = dict(sizes)
-        self._changed = Condition()
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._lock = Lock()
 
-    def take(self, stop: Event, while_waiting: Callable[[], None] = lambda: None) -> bool:
+    def take(self, then: Callable[[], object]) -> bool:
         """
-        Take a slot of each executor as soon as all have one; False if ``stop`` was set before.
+        Take a slot of each executor if all have one now.
 
         Args:
-            stop: ends the wait.
-            while_waiting: called again and again meanwhile; what it raises ends the wait.
+            then: called where they have not: once a slot of each is taken for it, by whoever gives the last of them back.
         """
-        with self._changed:
-            while not stop.is_set():
-                if self._has_taken():
-                    return True
-                self._changed.wait(LOOK_S)
-                while_waiting()
+        with self._lock:
+            if self._has_taken():
+                return True
+            self._waiting.append(then)
         return False
 
-    def take_at_once(self) -> bool:
-        """Take a slot of each executor if all have one now."""
-        with self._changed:
-            return self._has_taken()
+    def forgo(self, then: Callable[[], object]) -> bool:
+        """Let ``then`` wait no more; False if it does not, and its slots may be taken."""
+        with self._lock:
+            if then in self._waiting:
+                self._waiting.remove(then)
+                return True
+        return False
+
+    def wait(self, stop: Event) -> bool:
+        """Take a slot of each executor as soon as all have one; False if ``stop`` was set before."""
+        if stop.is_set():
+            return False
+        taken = Event()
+        if self.take(taken.set):
+            return True
+        while not taken.wait(LOOK_S):
+            if stop.is_set() and self.forgo(taken.set):
+                return False
+        if stop.is_set():
+            self.give_back(self.sizes)
+            return False
+        return True
+
+    def give_back(self, executors: Iterable[Executor]) -> None:
+        """Give back a slot of each of these executors."""
+        then = None
+        with self._lock:
+            for executor in executors:
+                self._free[executor] += 1
+            # Who waits does so for lack of a slot of some executor: with one more of each, there is room for one of them at most.
+            if self._waiting and self._has_taken():
+                then = self._waiting.popleft()
+        if then is not None:
+            then()
 
     def _has_taken(self) -> bool:
         if not all(self._free.values()):
@@ -56,13 +85,6 @@ class Slots:
         for executor in self._free:
             self._free[executor] -= 1
         return True
-
-    def give_back(self, executors: Iterable[Executor]) -> None:
-        """Give back a slot of each of these executors."""
-        with self._changed:
-            for executor in executors:
-                self._free[executor] += 1
-            self._changed.notify()  # with one slot more of each of them, at most one can take a slot of each
 
 
 class Pace:

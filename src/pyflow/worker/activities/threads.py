@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+FREE: Final = "pyflow-free"
 
 
 class _Job(NamedTuple):
@@ -97,7 +99,7 @@ class _Reused(threading.Thread):
     """One of them."""
 
     def __init__(self, threads: Threads) -> None:
-        super().__init__(name="pyflow-free", daemon=True)
+        super().__init__(name=FREE, daemon=True)
         self._threads = threads
         self._called = threading.Lock()
         self._called.acquire()
@@ -116,8 +118,8 @@ class _Reused(threading.Thread):
                 self.name = job.name
                 Context().run(job.work, *job.args)
                 del job
-                self.name = "pyflow-free"
             elif self._threads.closed:
                 return
             else:
+                self.name = FREE
                 self._called.acquire()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import Condition, Event, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Any, Final, get_args
 
 from pyflow import logs
@@ -52,7 +52,10 @@ CANCEL_GRACE_S: Final = 10.0
 LEAST_GRACE_S: Final = 3.0
 """What bodies have that a last poll has brought."""
 SIGNALS_S: Final = 0.5
-"""How long one wait of the calling thread is: the handler of a signal that came just before it runs after it."""
+"""
+How long one wait of the calling thread is: the handler of a signal that came just before it runs after it. So long it may also
+take to see that the worker is stuck.
+"""
 LAST_ANSWERS_S: Final = 10.0
 """How long the answers for bodies that did not end are waited for."""
 
@@ -140,7 +143,8 @@ class ActivityWorker:
         self._processes = Processes(self._client, converter, cancel_grace_s)
         self._loop: Loop | None = None
         self._under_way: set[Performance | str] = set()  # a string: the token of a task that nobody here performs
-        self._changed = Condition()
+        self._lock = Lock()
+        self._ended = Condition(self._lock)
 
     def _default_pollers(self, max_per_second: float | None) -> int:
         # A task that is taken and has to wait for the pace is kept from other workers.
@@ -203,6 +207,7 @@ class ActivityWorker:
             thread.start()
         try:
             while not self._stop.is_set():
+                self._raise_if_stuck()
                 with suppress(Empty):
                     self._told.get(timeout=SIGNALS_S)
         finally:  # also Ctrl-C, where this is the main thread
@@ -259,24 +264,30 @@ class ActivityWorker:
     def _new_poller(self) -> Poller:
         longest_s = backoff_max_s(self._client)
         if not can_post(self._client):
-            return Poller(self._poll, self._stop, backoff_max_s=longest_s)
+            return Poller(self._poll_in_room, self._stop, backoff_max_s=longest_s)
         request = activity_poll(self._domain, self._task_list, self._identity)
-        return Express(self._client, request, self._goes_on, self._stop, backoff_max_s=longest_s)
+        return Express(self._client, request, self._slots, self._begins, self._stop, backoff_max_s=longest_s)
 
     def _poll(self) -> Task | None:
         return poll_activity_task(self._client, self._domain, self._task_list, self._identity)
 
-    def _serve(self, poller: Poller) -> None:
-        """Poll while there is room and time for another body, until the worker is to stop."""
+    def _poll_in_room(self) -> Task | None:
+        """Poll as soon as there is room for another body; a slot of each executor goes with the task."""
+        if not self._slots.wait(self._stop):
+            return None
+        raw = None
         try:
-            while self._slots.take(self._stop, self._raise_if_stuck):
-                raw = None
-                try:
-                    if not self._stop.wait(self._pace.wait_s()):
-                        raw = poller.next()
-                finally:
-                    if raw is None:
-                        self._slots.give_back(self._slots.sizes)
+            raw = self._poll()
+        finally:
+            if raw is None:
+                self._slots.give_back(self._slots.sizes)
+        return raw
+
+    def _serve(self, poller: Poller) -> None:
+        """Poll while there is time for another body, until the worker is to stop."""
+        try:
+            while not self._stop.wait(self._pace.wait_s()):
+                raw = poller.next()
                 if raw is not None:
                     self._begin(raw)
         except BaseException as error:
@@ -284,9 +295,9 @@ class ActivityWorker:
         finally:
             self._serving.discard(poller)
 
-    def _goes_on(self, raw: Task) -> bool:
-        """Begin a task if there is room for another body beside it now, and no pace to keep; else do nothing."""
-        if not self._pace.is_free or not self._slots.take_at_once():
+    def _begins(self, raw: Task) -> bool:
+        """Begin a task after which there is no pace to keep; else do nothing."""
+        if not self._pace.is_free:
             return False
         try:
             self._begin(raw)
@@ -432,13 +443,14 @@ class ActivityWorker:
     # -- books, and the end ----------------------------------------------------------------------------------------
 
     def _add(self, who: "Performance | str") -> None:
-        with self._changed:
+        with self._lock:
             self._under_way.add(who)
 
     def _remove(self, who: "Performance | str", executor: Executor) -> None:
-        with self._changed:
+        with self._lock:
             self._under_way.discard(who)
-            self._changed.notify_all()
+            if self._stop.is_set():  # nobody waits for the end of a body before
+                self._ended.notify_all()
         self._slots.give_back([executor])
 
     def _give_back_others(self, kept: Executor) -> None:
@@ -478,12 +490,12 @@ class ActivityWorker:
 
     def _is_done_within(self, seconds: float) -> bool:
         until_s = time.monotonic() + seconds
-        with self._changed:
+        with self._ended:
             while not self._is_done():
                 left_s = until_s - time.monotonic()
                 if left_s <= 0:
                     return False
-                self._changed.wait(min(left_s, LOOK_S))
+                self._ended.wait(min(left_s, LOOK_S))
         return True
 
     def _is_done(self) -> bool:
@@ -491,7 +503,7 @@ class ActivityWorker:
         return all(isinstance(each, Performance) and self._is_given_up(each) for each in self._under_way)
 
     def _left(self) -> list[Performance]:
-        with self._changed:
+        with self._lock:
             return [each for each in self._under_way if isinstance(each, Performance)]
 
     def _refuse_elsewhere(self) -> None:

@@ -1,0 +1,92 @@
+"""
+What groups of operations have changed, as rows: of one group, in the form in which it is kept at once; and of many together.
+
+To write each group into the tables would cost more than all else: an event is there once, but an execution's row changes with
+each of its decisions, and most tasks come and go within moments. So a group is kept as one row that says what it changed, and the
+tables are brought up to date with the net change of many.
+"""
+
+from typing import Any, Final, NamedTuple, Self
+
+import msgspec
+from msgspec import Struct
+
+Row = tuple[Any, ...]
+Key = tuple[int, int]
+"""Run and event id."""
+
+
+class ExecutionChange(NamedTuple):
+    """``born`` are the values that never change, of an execution that no table holds yet; ``state`` those that do."""
+
+    run: int
+    born: Row | None
+    state: Row
+
+
+class ItemChange(NamedTuple):
+    """``row`` None: it stands in this table no more. ``is_new``: before, it did not."""
+
+    table: str
+    key: Key
+    row: Row | None
+    is_new: bool
+
+
+class Change(Struct, array_like=True, frozen=True):
+    """What one group has changed. Events in order; of each execution, and of each item in a table, the last state."""
+
+    events: list[Row]
+    executions: list[ExecutionChange]
+    items: list[ItemChange]
+
+    def encode(self) -> bytes:
+        """Return it as it is kept."""
+        return _write(self)
+
+    @classmethod
+    def decode(cls, kept: bytes) -> Self:
+        """
+        Read it again.
+
+        Raises:
+            ValueError: this is none.
+        """
+        return msgspec.msgpack.decode(kept, type=cls)
+
+
+_write: Final = msgspec.msgpack.Encoder().encode
+
+
+class NetChange:
+    """What comes of several changes, one after the other: a task that came and went is not in it."""
+
+    def __init__(self, *changes: Change) -> None:
+        self.events: list[Row] = []
+        self.born: dict[int, Row] = {}
+        self.states: dict[int, Row] = {}
+        self.items: dict[str, dict[Key, Row | None]] = {}
+        self._new: set[tuple[str, Key]] = set()
+        for change in changes:
+            self.add(change)
+
+    def __bool__(self) -> bool:
+        """Whether anything has changed."""
+        return bool(self.events or self.states or self.items)
+
+    def add(self, change: Change) -> None:
+        """Take in what was changed next."""
+        self.events += change.events
+        for run, born, state in change.executions:
+            if born is not None:
+                self.born[run] = born
+            self.states[run] = state
+        for table, key, row, is_new in change.items:
+            rows = self.items.setdefault(table, {})
+            if row is None and (table, key) in self._new:
+                self._new.remove((table, key))
+                del rows[key]
+                continue
+            if is_new and key not in rows:
+                self._new.add((table, key))
+            rows[key] = row

@@ -1,0 +1,164 @@
+"""What is kept of groups, and when the tables follow: they never hold anything else than if they had been written each time."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import decisions
+from local_driver import Driver, activity
+from pyflow.local import LocalSWF, VirtualClock, files
+from pyflow.local.changes import Change, ExecutionChange, ItemChange, NetChange
+from pyflow.local.store import EVENTS_KEPT_MAX, Store
+
+TABLES = ("waiting", "started")
+KEYS = st.tuples(st.integers(1, 2), st.integers(5, 7))
+PLACES = st.one_of(st.none(), st.tuples(st.sampled_from(TABLES), st.integers()))
+
+
+def applied(tables: dict[str, dict[Any, Any]], items: dict[str, dict[Any, Any]]) -> None:
+    for table, rows in items.items():
+        for key, row in rows.items():
+            if row is None:
+                del tables[table][key]  # only what is there is taken out
+            else:
+                tables[table][key] = row
+
+
+@given(st.lists(st.lists(st.tuples(KEYS, PLACES), max_size=4, unique_by=lambda each: each[0])))
+def test_the_net_change_of_items_brings_what_the_changes_bring_one_by_one(groups):
+    """An item goes from place to place, or changes where it stands, or is closed, and may come back."""
+    places: dict[Any, str] = {}
+    changes = []
+    for group in groups:
+        items = []
+        for key, place in group:
+            before, now = places.get(key), place and place[0]
+            if before is not None and before != now:
+                items.append(ItemChange(before, key, None, is_new=False))
+            if place is not None:
+                items.append(ItemChange(place[0], key, (*key, place[1]), is_new=before != now))
+            places[key] = now
+        changes.append(Change([], [], items))
+    one_by_one: dict[str, dict[Any, Any]] = {table: {} for table in TABLES}
+    for change in changes:
+        applied(one_by_one, NetChange(change).items)
+    for cut in range(len(changes) + 1):
+        at_once: dict[str, dict[Any, Any]] = {table: {} for table in TABLES}
+        applied(at_once, NetChange(*changes[:cut]).items)
+        applied(at_once, NetChange(*changes[cut:]).items)
+        assert at_once == one_by_one
+
+
+def test_what_came_and_went_is_in_no_net_change():
+    net = NetChange(
+        Change([], [], [ItemChange("waiting", (1, 5), (1, 5), is_new=True)]),
+        Change(
+            [], [], [ItemChange("waiting", (1, 5), None, is_new=False), ItemChange("started", (1, 5), (1, 5), True)]
+        ),
+        Change([], [], [ItemChange("started", (1, 5), (1, 5, "half"), is_new=False)]),
+        Change([], [], [ItemChange("started", (1, 5), None, is_new=False)]),
+    )
+    assert not any(net.items.values())
+
+
+def test_an_execution_is_born_once_and_has_its_last_state():
+    net = NetChange(
+        Change([(1, 1)], [ExecutionChange(1, (1, "w"), ("RUNNING",)), ExecutionChange(2, None, ("RUNNING",))], []),
+        Change([(1, 2)], [ExecutionChange(1, None, ("CLOSED",))], []),
+    )
+    assert (net.events, net.born) == ([(1, 1), (1, 2)], {1: (1, "w")})
+    assert net.states == {1: ("CLOSED",), 2: ("RUNNING",)}
+
+
+def test_a_change_reads_as_it_was_kept():
+    change = Change(
+        [(1, 2, "DecisionTaskScheduled", 1_000, '{"a":"\u00fc"}')],
+        [ExecutionChange(1, (1, "d", None, "[]"), ("tl", None, False, 0)), ExecutionChange(2, None, ("tl",))],
+        [ItemChange("timers", (1, 5), (1, 5, 1_700_000_000_000), True), ItemChange("timers", (1, 6), None, False)],
+    )
+    assert Change.decode(change.encode()) == change
+
+
+def scenario(flow: Driver, clock: VirtualClock, number: int) -> None:
+    name = f"w{number}"
+    flow.start(name, input="x" * 100)
+    flow.decide(activity("a"), activity("b"), decisions.start_timer("t", "9"), decisions.start_timer("u", "900"))
+    work = flow.activity_task()
+    flow.client.record_activity_task_heartbeat(taskToken=work["taskToken"], details="half")
+    if number % 2:
+        flow.client.respond_activity_task_completed(taskToken=work["taskToken"])
+        flow.respond(flow.decision_task(), decisions.complete_workflow_execution())
+    clock.advance(10)
+
+
+def rows_in(path: Path) -> dict[str, list[Any]]:
+    connection = sqlite3.connect(path)
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("ends", ["closed", "killed"])
+def test_the_tables_are_the_same_however_seldom_they_are_written(tmp_path, monkeypatch, ends):
+    found = []
+    for most in (0, 1, 13, EVENTS_KEPT_MAX):
+        monkeypatch.setattr("pyflow.local.store.EVENTS_KEPT_MAX", most)
+        clock = VirtualClock(start_s=1_000_000)
+        path = tmp_path / f"{most}.sqlite"
+        with LocalSWF(path, clock=clock, poll_wait_s=0.0, seed=1) as swf:
+            flow = Driver(swf.direct())
+            for number in range(8):
+                scenario(flow, clock, number)
+            if most in (0, EVENTS_KEPT_MAX):
+                kept = swf._service._store._connection.execute("SELECT COUNT(*) FROM changes").fetchone()[0]
+                assert bool(kept) is bool(most)
+            if ends == "killed":
+                for name in (path.name, f"{path.name}-wal"):
+                    (tmp_path / f"copy-{name}").write_bytes((tmp_path / name).read_bytes())
+        if ends == "killed":
+            path = tmp_path / f"copy-{path.name}"
+            LocalSWF(path, clock=clock).close()
+        found.append(rows_in(path))
+    assert found[0]["changes"] == []
+    assert len(found[0]["timers"]) >= 2
+    assert len(found[0]["started_activity_tasks"]) >= 2
+    assert found == [found[0]] * 4
+
+
+def test_much_is_not_left_to_the_next_start(tmp_path):
+    with LocalSWF(tmp_path / "flow.sqlite", poll_wait_s=0.0) as swf:
+        flow, connection = Driver(swf.direct()), swf._service._store._connection
+        kept = []
+        for number in range(600):
+            flow.start(f"w{number}", input="x" * 2_000)
+            kept.append(connection.execute("SELECT COALESCE(SUM(LENGTH(change)), 0) FROM changes").fetchone()[0])
+    assert 900_000 < max(kept) < 1_100_000
+    assert min(kept[300:]) == 0
+
+
+def test_much_does_not_stay_in_memory():
+    with LocalSWF(poll_wait_s=0.0) as swf:
+        flow, store = Driver(swf.direct()), swf._service._store
+        kept = []
+        for number in range(EVENTS_KEPT_MAX // 2 + 10):
+            flow.start(f"w{number}")
+            kept.append(len(store._kept.events))
+    assert max(kept) == EVENTS_KEPT_MAX
+    assert kept[-1] < 20
+
+
+def test_what_is_not_committed_when_it_is_closed_is_not_kept(tmp_path):
+    path = str(tmp_path / "flow.sqlite")
+    store = Store(files.connect(path))
+    store.put_service_fact("kept", "yes")
+    store.commit()
+    store.put_service_fact("left", "yes")
+    store.close()
+    store = Store(files.connect(path))
+    assert [store.service_fact(key) for key in ("kept", "left")] == ["yes", None]
+    store.close()
