@@ -271,6 +271,16 @@ class TestInAWorkflow:
 
         assert [a["input"] for a in inputs(run, deciders)] == ["0", "1", "2"]
 
+    def test_options_are_for_the_copy_alone_and_add_up(self, deciders):
+        def run(self, _):
+            quick = double.options(start_to_close=5)
+            for activity in (quick.options(task_list="other"), quick, double):
+                activity.submit(1)
+            double(1)
+
+        asked = [(each.get("startToCloseTimeout"), each.get("taskList")) for each in inputs(run, deciders)]
+        assert asked == [("5", {"name": "other"}), ("5", None), (None, None), (None, None)]
+
     @pytest.mark.parametrize(
         ("call", "text"),
         [

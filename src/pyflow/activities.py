@@ -7,6 +7,7 @@ value itself as its input; one of several takes an object of them, by name.
 
 import inspect
 from collections.abc import Callable, Coroutine
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import update_wrapper
@@ -156,11 +157,11 @@ class Activity(Generic[P, R]):
             ValueError: a timeout is not a duration; or ``heartbeat`` is shorter than the definition's, by which the worker
                 beats.
         """
-        copy = Activity[P, R](self.function, self.name, self.version, self.registration, self.worker_side)
-        copy.retry = self.retry if retry is None else retry
         heartbeat_timeout = duration(heartbeat, "heartbeat")
         self._check_heartbeat(heartbeat_timeout)
-        copy._asked = self._asked | swf.given(
+        changed = copy(self)
+        changed.retry = self.retry if retry is None else retry
+        changed._asked = self._asked | swf.given(  # noqa: SLF001 - it is one of ours
             startToCloseTimeout=duration(start_to_close, "start_to_close"),
             scheduleToStartTimeout=duration(schedule_to_start, "schedule_to_start"),
             scheduleToCloseTimeout=duration(schedule_to_close, "schedule_to_close"),
@@ -168,7 +169,7 @@ class Activity(Generic[P, R]):
             taskList=swf.task_list(task_list),
             taskPriority=None if priority is None else str(priority),
         )
-        return copy
+        return changed
 
     def execute(self, input: str | None, converter: DataConverter = JSON) -> str:
         """
