@@ -508,7 +508,8 @@ def test_a_worker_that_waits_for_tasks_ends_at_once(posting):
             threading.Event().wait(0.001)
 
 
-def test_what_a_poll_brings_while_the_worker_stops_is_done(site):
+@pytest.mark.parametrize("concurrency", [1, 3, 20])
+def test_what_a_poll_brings_while_the_worker_stops_is_done_and_all_room_is_free_after(site, concurrency):
     """Each body stops the worker: what other polls have got by then is done, and what they have not is left in the list."""
     workers = []
 
@@ -517,7 +518,7 @@ def test_what_a_poll_brings_while_the_worker_stops_is_done(site):
         workers[0].stop()
         return number + 1
 
-    with working(site.client, charge, concurrency=20, pollers=4) as worker:
+    with working(site.client, charge, concurrency=concurrency, pollers=4) as worker:
         workers.append(worker)
         site.ask(*range(40))
         site.ended(1)
@@ -526,6 +527,8 @@ def test_what_a_poll_brings_while_the_worker_stops_is_done(site):
     assert len(site.ended(0)) == started
     waiting = site.own.count_pending_activity_tasks(domain="d", taskList={"name": "list"})["count"]
     assert waiting == 40 - started
+    assert worker._slots._free == worker.slots
+    assert not worker._slots._waiting
 
 
 @pytest.mark.parametrize(
