@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from functools import cache
 from threading import get_ident
 from types import CodeType, FrameType
 from typing import Any, Final, TypeVar
@@ -39,25 +40,22 @@ SPOTS_MAX: Final = 10_000
 PACKAGE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with code objects' file names, which are str
 
 
-class _OwnModules(dict[str | None, bool]):
-    """
-    Tells by a module's name whether it is pyflow's own; each name is looked at once.
-
-    A frame's code would tell as well, but each look at that is an audit event, and the guard for determinism hears them all.
-    """
-
-    def __missing__(self, name: str | None) -> bool:
-        own = self[name] = name is not None and (name == _OWN or name.startswith(f"{_OWN}."))
-        return own
-
-
 _OWN: Final = __name__.partition(".")[0]
 _BELOW: Final = f"{_OWN}.run"
 """The module that calls the author's code: below a frame of it there is none of theirs in a fiber."""
-_is_own = _OwnModules()
 _spots: dict[tuple[str, str, int, int], "Spot"] = {}
 _abandoned: list["Fiber"] = []
 _fork_generation = 0
+
+
+@cache
+def _is_own(name: str | None) -> bool:
+    """
+    Tell by a module's name whether it is pyflow's own.
+
+    A frame's code would tell as well, but each look at that is an audit event, and the guard for determinism hears them all.
+    """
+    return name is not None and (name == _OWN or name.startswith(f"{_OWN}."))
 
 
 def _count_fork() -> None:
@@ -216,7 +214,7 @@ class Fiber(greenlet):
         frame = self.gr_frame
         while frame is not None:
             name = frame.f_globals.get("__name__")
-            if not _is_own[name]:
+            if not _is_own(name):
                 spots.append(_spot(frame.f_code, frame.f_lasti))
             elif name == _BELOW:
                 break
@@ -228,7 +226,7 @@ class Fiber(greenlet):
         frame = self.gr_frame
         while frame is not None:
             name = frame.f_globals.get("__name__")
-            if not _is_own[name]:
+            if not _is_own(name):
                 yield frame
             elif name == _BELOW:
                 return
@@ -257,7 +255,7 @@ def current() -> Fiber | None:
 def caller(frame: FrameType | None) -> Place | None:
     """Return the code object and the instruction of the nearest frame, from ``frame`` outwards, that is not pyflow's own."""
     while frame is not None:
-        if not _is_own[frame.f_globals.get("__name__")]:
+        if not _is_own(frame.f_globals.get("__name__")):
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None

@@ -39,7 +39,7 @@ def blocked(strands: Strands, status: Any, *, show_locals: bool = False) -> str:
     parts: list[str] = []
     if status is not None:
         parts.append(f"status {json.dumps(status, default=repr)}")
-    for strand in strands:
+    for strand in strands.by_number.values():
         wait = strand.wait
         if wait is not None:
             stack = strand.stack(wait)

@@ -128,9 +128,9 @@ class Run:
         replayer, runtime, strands = self._replayer, self.runtime, self._strands
         replayer.read(events, started_event_id)
         try:
-            while replayer.has_more:
+            while replayer.last_event_id < replayer.read_up_to:
                 if self._take():
-                    strands.read_on = self._take if replayer.has_whole_batches else None
+                    strands.read_on = self._take if replayer.last_event_id < replayer.resumes_up_to else None
                     strands.run_ready(replayer.started_event_id)
                     if runtime.returned:
                         strands.close()
@@ -140,7 +140,7 @@ class Run:
             strands.read_on = None
             replayer.forget()
         if runtime.guard is not None:
-            look_at_blocks(runtime.guard, strands)
+            look_at_blocks(runtime.guard, strands.by_number.values())
         if replayer.drifts and not self._drift_told:
             self._log_drift(replayer.drifts)
         if replayer.last_event_id >= HISTORY_WARNING and not self._warned:
@@ -182,7 +182,7 @@ class Run:
 
     def frames(self) -> Iterator[FrameType]:
         """Yield the author's frames of each fiber, as they are parked, innermost first; another thread may look."""
-        for strand in list(self._strands):
+        for strand in list(self._strands.by_number.values()):
             yield from strand.fiber.frames()
 
     def close(self) -> None:
@@ -282,7 +282,7 @@ class Run:
         )
         self.runtime.returned = True
         left = self.runtime.inbox.left()
-        handling = sum(strand.handles is not None for strand in self._strands)
+        handling = sum(strand.handles is not None for strand in self._strands.by_number.values())
         if (left or handling) and not self.runtime.is_replaying:
             logger.warning(
                 "run %s ended; never received: %s; handlers of signals that had not finished: %d",

@@ -8,7 +8,7 @@ and one that came second is raised at the next wait that suspends.
 """
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any, Protocol
@@ -106,6 +106,7 @@ class Strands:
         now: the id of the event that made it ready.
         read_on: applies one more batch of a history that is replayed, and tells whether it could; None: there is none.
         main: the strand of ``run`` itself, until that is over.
+        by_number: all strands that are not over.
     """
 
     def __init__(self, owner: Owner) -> None:
@@ -114,19 +115,13 @@ class Strands:
         self.main: Strand | None = None
         self.now = 0
         self._owner = weakref.ref(owner)  # it holds this: no rings for the collector
-        self._all: dict[int, Strand] = {}
+        self.by_number: dict[int, Strand] = {}
         self._started = 0
         self._queued = 0
         self._ready: list[tuple[int, int, int, Strand, Wait | WorkflowCanceledException | None]] = []
         self.read_on: Callable[[], bool] | None = None
         self._predicates: dict[Wait, Callable[[], bool]] = {}
         self._lookers: list[Wait] = []
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def __iter__(self) -> Iterator[Strand]:
-        return iter(self._all.values())
 
     def where(self) -> str | None:
         """Return ``file:line in function`` of where the main code is parked; None if it is not."""
@@ -139,7 +134,7 @@ class Strands:
         strand = Strand(self._started, function, self._owner())
         if self._started == 0:
             self.main = strand
-        self._all[strand.number] = strand
+        self.by_number[strand.number] = strand
         self._started += 1
         self._queue(event_id, strand, None)
         return strand
@@ -147,7 +142,7 @@ class Strands:
     def refuse_if_closing(self) -> None:
         """Raise FiberClosed if one of these fibers is being closed and its code is calling."""
         fiber = current()
-        if fiber is not None and fiber.closing and any(strand.fiber is fiber for strand in self._all.values()):
+        if fiber is not None and fiber.closing and any(strand.fiber is fiber for strand in self.by_number.values()):
             fiber.refuse_closed()
 
     def _refuse(self) -> None:
@@ -189,7 +184,7 @@ class Strands:
             error = strand.due(self.now)
             if error is not None:
                 raise error
-        read_on, ready, strands = self.read_on, self._ready, self._all
+        read_on, ready, strands = self.read_on, self._ready, self.by_number
         if not (read_on is None or ready or len(strands) > 1 or self._predicates or self._lookers):
             while read_on is not None and read_on() and not ready and len(strands) == 1:
                 if future._state is not None:  # noqa: SLF001 - a run settles
@@ -218,10 +213,10 @@ class Strands:
         Returns:
             True if the wait is over and the code may go on; False if it must be parked, for whatever reason.
         """
-        if self._ready or len(self._all) > 1 or self._predicates or self._lookers:
+        if self._ready or len(self.by_number) > 1 or self._predicates or self._lookers:
             return False  # something else may want to go on first
         while wait.woken_at is None:
-            if self.read_on is None or not self.read_on() or self._ready or len(self._all) > 1:
+            if self.read_on is None or not self.read_on() or self._ready or len(self.by_number) > 1:
                 return False
         self.now = wait.woken_at
         return True
@@ -301,7 +296,7 @@ class Strands:
                 self._try_predicates(event_id)
 
     def _end(self, strand: Strand) -> None:
-        del self._all[strand.number]
+        del self.by_number[strand.number]
         strand.let_go()
         if strand is self.main:
             self.main = None
@@ -332,8 +327,8 @@ class Strands:
         """Let go of all code, the youngest first."""
         self.running = None
         self._ready.clear()
-        for strand in reversed(list(self._all.values())):
+        for strand in reversed(list(self.by_number.values())):
             strand.fiber.close()
             strand.let_go()
-        self._all.clear()
+        self.by_number.clear()
         self.main = None

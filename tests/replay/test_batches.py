@@ -25,7 +25,7 @@ def batches(events, until=None, replayer=None):
     replayer = replayer or Replayer("run")
     replayer.read(events, until)
     found = []
-    while replayer.has_more:
+    while replayer.last_event_id < replayer.read_up_to:
         replayer.apply()
         started = None if replayer.in_tail else replayer.started_event_id
         found.append((replayer.last_event_id, started, [name for _, name, _ in replayer.signals]))

@@ -67,6 +67,9 @@ Which decision asks for each kind, the member that holds its attributes, and whe
 neither: its name is the decision.
 """
 
+_TEXTS: Final = {kind: kind.value for kind in Kind}
+"""Each kind as plain text: its own is made by a call each time, and every response says what its code waits for."""
+
 NO_OPTIONS: Final[dict[str, Any]] = {}
 
 
@@ -186,7 +189,9 @@ class Invocation:
         name = self.name
         if isinstance(name, dict):
             name = f"{name.get('name')} {name.get('version')}"
-        about = f"{self.kind} {self.id}" if self.id else str(self.kind)
+        about = (
+            self.kind + f" {self.id}" if self.id else self.kind + ""
+        )  # written out, an enum's text is made by the enum
         return f"{about} ({name})" if name else about
 
 

@@ -63,6 +63,7 @@ class Replayer:
     Attributes:
         batch: the number of the batch that was applied last, from 1.
         started_event_id, last_event_id: its DecisionTaskStarted, and the last event applied.
+        read_up_to: the last event of what was read.
         resumes_up_to: the last DecisionTaskStarted of what was read; what is behind it is the tail, which resumes nobody.
         time: the timestamp of that DecisionTaskStarted.
         in_tail: the batch applied last has no DecisionTaskStarted: it is matched, and no code resumes.
@@ -89,7 +90,6 @@ class Replayer:
         "_more_count",
         "_news",
         "_news_after",
-        "_news_up_to",
         "_next_answer",
         "_open_payload",
         "_outbox",
@@ -107,6 +107,7 @@ class Replayer:
         "drifts",
         "in_tail",
         "last_event_id",
+        "read_up_to",
         "resumes_up_to",
         "signals",
         "started",
@@ -147,7 +148,7 @@ class Replayer:
         self._more_count = 0
         self._settled: list[Invocation] = []
         self._news: Sequence[dict[str, Any]] = ()
-        self._news_after = self._news_up_to = 0
+        self._news_after = self.read_up_to = 0
         self.resumes_up_to = 0
         self._unread: Iterator[tuple[int, dict[str, Any]]] = _NOTHING
         self._foreseen: list[Invocation] = []
@@ -249,19 +250,9 @@ class Replayer:
         new = self._news = news(events, after=after, until=until)
         self._unread = enumerate(new, after + 1)
         self.in_tail = False
-        self._news_up_to = after + len(new)
-        self.resumes_up_to = after + _whole_batches(new) if until is None else self._news_up_to
+        self.read_up_to = after + len(new)
+        self.resumes_up_to = after + _whole_batches(new) if until is None else self.read_up_to
         self.ahead.look_at(new)
-
-    @property
-    def has_whole_batches(self) -> bool:
-        """Whether a batch that resumes code is among what is still to be applied."""
-        return self.last_event_id < self.resumes_up_to
-
-    @property
-    def has_more(self) -> bool:
-        """Whether something of what was read is still to be applied."""
-        return self.last_event_id < self._news_up_to
 
     def forget(self) -> None:
         """Let go of the events that were read: all of them are applied."""
@@ -302,14 +293,14 @@ class Replayer:
                     break
                 apply(self, event_id, event_type, attributes, about)
             else:  # all is read, also what was foreseen
-                event_id, self.in_tail = self._news_up_to, True
+                event_id, self.in_tail = self.read_up_to, True
         except (KeyError, TypeError) as error:
             raise unreadable(event, event_id, error) from error
         if self._outbox:
             self._settle_accounts()
         self.last_event_id = event_id
         # It stands behind the next DecisionTaskCompleted, if history goes on.
-        self._next_answer = event_id - self._news_after + 1 if event_id < self._news_up_to else 0
+        self._next_answer = event_id - self._news_after + 1 if event_id < self.read_up_to else 0
         return settled
 
     def _clear_marks(self) -> None:
@@ -339,7 +330,7 @@ class Replayer:
         Args:
             seal: gives what is sent for the JSON of a payload; called for what is sent now and nothing else. None: the JSON.
         """
-        owed = owed_decisions(self._outbox, self._begun)
+        owed = owed_decisions(self._outbox, self._begun, self._at_limit)
         if seal is not None:
             owed = sealed(owed, seal)
         count = fitting(owed)

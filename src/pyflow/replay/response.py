@@ -1,7 +1,7 @@
 """What of the decisions that are owed goes into one response: SWF's limits on it, and on what may be open at once."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from pyflow.swf import decisions as swf
@@ -47,14 +47,17 @@ CANCEL_KEY: Final = "cancel: "
 CLOSE_KEY: Final = "close: "
 
 
-def owed_decisions(outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]]) -> list[Decision]:
+def owed_decisions(
+    outbox: Outbox, begun: Mapping[Kind, Mapping[int, Any]], at_limit: Collection[Kind]
+) -> list[Decision]:
     """
     Return what is owed, in the order it was asked for, a closing decision last.
 
     Of a kind that has as many open as an execution may have, what is more waits until one of them is over.
     """
-    most = max(map(len, begun.values()))
-    items = outbox.items() if len(outbox) + most <= OPEN_MAX_LEAST else _within_limits(outbox, begun)
+    # Whatever is open, a single one has room if its kind does not stand at its limit.
+    fit = not at_limit if len(outbox) == 1 else len(outbox) + max(map(len, begun.values())) <= OPEN_MAX_LEAST
+    items = outbox.items() if fit else _within_limits(outbox, begun)
     owed = [
         invocation.decide() if key == invocation.id else _decision(key, invocation)
         for key, invocation in items

@@ -80,7 +80,7 @@ class RunCache:
         if runtime.returned or not self._runs_max:
             self.close_run(run)
             return False
-        size = RUN_BYTES + CHARACTER_BYTES * runtime.characters + FIBER_BYTES * (len(runtime.strands) - 1)
+        size = RUN_BYTES + CHARACTER_BYTES * runtime.characters + FIBER_BYTES * (len(runtime.strands.by_number) - 1)
         self._runs[run.run_id] = run, size
         self.bytes += size
         while self.bytes > self._bytes_max or len(self._runs) > self._runs_max:
