@@ -221,9 +221,11 @@ class DataConverter:
         try:
             read = _read(text)
             # Equal, and not as 1 is True: written, these differ. What only we can write does not get that far.
-            return bool(value == read and _write(value) == _write(read))
+            if value == read:
+                return _write(value) == _write(read)
         except Exception:  # an author's ``__eq__`` may raise anything
             return False
+        return False
 
     def rebuild(self, value: Any, hint: Any, what: str) -> Any:
         """

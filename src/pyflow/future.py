@@ -5,7 +5,7 @@ A future settles when its run applies the event that answers it; a wait parks th
 something settled never switches (contract 2), and only a wait lets history advance.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -41,7 +41,7 @@ class Host(Protocol):
     The run that futures belong to.
 
     ``batch`` is the number of the batch applied last, ``settled_count`` the number of futures settled so far, ``characters`` how
-    long the texts are that code was given.
+    long the texts are that code was given and gave.
     ``is_unlike_2_0_0`` is set once a wait has given another order than 2.0.0 would have; ``converter`` reads results.
     """
 
@@ -253,11 +253,12 @@ class Future(Generic[T_co]):
             host.characters += len(failure.details)
         if self._on_settled is not None:
             self._on_settled(event_id)
-        waits, self._waits = self._waits, ()
-        for wait in waits:
-            wait.missing -= 1
-            if wait.missing == 0 or self is wait.timer:
-                host.wake(wait, event_id)
+        if self._waits:
+            waits, self._waits = self._waits, ()
+            for wait in waits:
+                wait.missing -= 1
+                if wait.missing == 0 or self is wait.timer:
+                    host.wake(wait, event_id)
 
     def _who(self) -> str:
         return "it"
@@ -289,15 +290,25 @@ class InvocationFuture(Future[T_co]):
 def future_of(
     invocation: Invocation,
     host: Host,
+    scopes: Sequence[Any] = (),
     future_class: "type[InvocationFuture[Any]]" = InvocationFuture,
     hint: Any = None,
 ) -> InvocationFuture[Any]:
     """
-    Return a new future of an invocation.
+    Return the future of what has been asked for.
 
     A function, and no constructor, for what a replay makes by the thousand: those take twice as long. And what every future is
     asked for is set on itself, as its class has it: that is found sooner.
+
+    Args:
+        invocation: what was asked for.
+        host: the run.
+        scopes: those in which the code stands that asked, outermost first.
+        future_class: made of this.
+        hint: how its result is read.
     """
+    if invocation.input is not None:
+        host.characters += len(invocation.input)
     future = future_class()
     future._host = host
     future._state = None
@@ -306,6 +317,8 @@ def future_of(
     future._hint = hint
     future.invocation = invocation
     invocation.future = future
+    if scopes:
+        scopes[-1].add(future)
     return future
 
 

@@ -18,7 +18,7 @@ from .future import Future, InvocationFuture, Wait, future_of
 from .guard import Guard, Mode
 from .logs import Logs
 from .replay.ahead import Recorded
-from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure, Invocation, Place, new_invocation
+from .replay.invocations import LAMBDA_RETRIES_MAX, NO_OPTIONS, Failure, Place, new_invocation
 from .replay.replayer import Replayer
 from .replay.reserved import PATCH
 from .replay.tables import Kind, State
@@ -186,8 +186,7 @@ class Runtime:
     def next_id(self, kind: str) -> str:
         """Return the next id of a kind (contract 3)."""
         strands = self.strands
-        strand = strands.current if getcurrent() is strands.running else self.enter()
-        assert strand is not None
+        strand: Strand = strands.current if getcurrent() is strands.running else self.enter()  # type: ignore[assignment] # they are set together
         if self.replayer.last_event_id >= self._history_max:
             self._refuse_more()
         counters = strand.counters
@@ -228,7 +227,8 @@ class Runtime:
             if value is not None:
                 invocation.input = self.converter.encode(value, "the input of activity", activity_type["name"])
             self.replayer.ask(invocation)
-        future = self._future_of(invocation, InvocationFuture, hint)
+        scopes = self.strands.current.scopes  # type: ignore[union-attr] # whoever took an id runs in one
+        future = future_of(invocation, self, scopes, hint=hint)
         if retry is not None:
             future.attempts = Attempts(retry, own_id, self.seconds())
         return future
@@ -246,19 +246,8 @@ class Runtime:
         """Ask for something and give its future; see ``Invocation`` for what it is made of."""
         invocation = new_invocation(kind, id, name, _place(), input, options)
         self.replayer.ask(invocation)
-        return self._future_of(invocation, future_class)
-
-    def _future_of(
-        self, invocation: Invocation, future_class: type[InvocationFuture[Any]], hint: Any = None
-    ) -> InvocationFuture[Any]:
-        """Return the future of what has just been asked for."""
-        if invocation.input is not None:
-            self.characters += len(invocation.input)
-        future = future_of(invocation, self, future_class, hint)
         scopes = self.strands.current.scopes  # type: ignore[union-attr] # whoever took an id runs in one
-        if scopes:
-            scopes[-1].add(future)
-        return future
+        return future_of(invocation, self, scopes, future_class)
 
     def start_timeout(self, seconds: float | timedelta) -> InvocationFuture[None]:
         """Start the timer of a wait's or a scope's timeout."""

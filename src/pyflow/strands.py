@@ -160,8 +160,7 @@ class Strands:
         """
         if getcurrent() is not self.running:
             self._refuse()
-        strand = self.current
-        assert strand is not None
+        strand: Strand = self.current  # type: ignore[assignment] # it is set with the running fiber
         if strand.interrupts:
             error = strand.due(self.now)
             if error is not None:
@@ -178,8 +177,7 @@ class Strands:
         """
         if getcurrent() is not self.running:
             self._refuse()
-        strand = self.current
-        assert strand is not None
+        strand: Strand = self.current  # type: ignore[assignment] # it is set with the running fiber
         if strand.interrupts:
             error = strand.due(self.now)
             if error is not None:

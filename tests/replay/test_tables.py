@@ -386,14 +386,18 @@ def test_each_history_a_service_may_write_is_accepted_from_each_prefix(ask, even
 
 def test_together_they_visit_every_edge_of_every_table(deciders, monkeypatch):
     visited = set()
-    step = Invocation.step
+    step, take = Invocation.step, Invocation.take
 
-    def noted(self, trigger):
-        edge = (self.kind, self.state, trigger)
-        visited.add(edge)
+    def stepped(self, trigger):
+        visited.add((self.kind, self.state, trigger))
         return step(self, trigger)
 
-    monkeypatch.setattr(Invocation, "step", noted)
+    def taken(self, event_id, event_type, attributes):
+        visited.add((self.kind, self.state, event_type))
+        return take(self, event_id, event_type, attributes)
+
+    monkeypatch.setattr(Invocation, "step", stepped)
+    monkeypatch.setattr(Invocation, "take", taken)
     for case in ALL:
         replay(*case.values, deciders)
 

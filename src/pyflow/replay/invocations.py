@@ -155,7 +155,7 @@ class Invocation:
         return self.standing.state
 
     def step(self, trigger: str) -> State:
-        """Take one step; raises TransitionError where the table has none."""
+        """Take the step of an ask; raises TransitionError where the table has none."""
         try:
             standing = self.standing.following[trigger]
         except KeyError:
@@ -163,23 +163,24 @@ class Invocation:
         self.standing = standing
         return standing.state
 
-    def settle(self, event_id: int, event_type: str, attributes: dict[str, Any], outcome: State) -> None:
-        """Take the outcome from the event that brought it."""
-        self.settled_at = event_id
-        self.outcome = outcome
-        self.result = self.failure = None
-        if outcome is _SUCCEEDED:
-            self.result = attributes.get("details" if self.kind is _MARKER else "result")
-        elif event_type == "ChildWorkflowExecutionTerminated":
-            self.failure = Failure("Child workflow was terminated", cause="TERMINATED")
-        else:
-            cause = attributes.get("cause")
-            self.failure = Failure(
-                attributes.get("reason") or cause,
-                attributes.get("details") or attributes.get("message"),
-                cause,
-                attributes.get("timeoutType"),
-            )
+    def take(self, event_id: int, event_type: str, attributes: dict[str, Any]) -> State:
+        """Take the step of an event, and the outcome if it brings one; raises TransitionError where the table has no step."""
+        try:
+            standing = self.standing.following[event_type]
+        except KeyError:
+            standing = self.standing.step(event_type, self.id)
+        self.standing = standing
+        outcome = standing.outcome
+        if outcome is not None:
+            self.settled_at = event_id
+            self.outcome = outcome
+            if outcome is _SUCCEEDED:
+                self.result = attributes.get("details" if self.kind is _MARKER else "result")
+                self.failure = None
+            else:
+                self.result = None
+                self.failure = _failure(event_type, attributes)
+        return standing.state
 
     def is_of_lambda_service(self, attributes: dict[str, Any]) -> bool:
         """Tell whether a failure is the Lambda service's, which 2.0.0 silently retried, and not the function's."""
@@ -193,6 +194,18 @@ class Invocation:
             self.kind + f" {self.id}" if self.id else self.kind + ""
         )  # written out, an enum's text is made by the enum
         return f"{about} ({name})" if name else about
+
+
+def _failure(event_type: str, attributes: dict[str, Any]) -> Failure:
+    if event_type == "ChildWorkflowExecutionTerminated":
+        return Failure("Child workflow was terminated", cause="TERMINATED")
+    cause = attributes.get("cause")
+    return Failure(
+        attributes.get("reason") or cause,
+        attributes.get("details") or attributes.get("message"),
+        cause,
+        attributes.get("timeoutType"),
+    )
 
 
 def new_invocation(

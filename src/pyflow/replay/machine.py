@@ -8,6 +8,7 @@ from pyflow.exceptions import HistoryException
 from .tables import TABLES, Kind, State
 
 _PATH_KEPT: Final = 16
+_OUTCOMES: Final = frozenset({State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.CANCELED})
 
 
 class TransitionError(HistoryException):
@@ -31,15 +32,19 @@ class Standing:
     one look into a dict, and no invocation keeps a path of its own. Paths so long that only a loop can make them are not kept.
 
     Attributes:
+        outcome: what has come of it, if the last trigger has brought that; else None.
         following: the standings that are known to follow, by the trigger that leads there.
     """
 
-    __slots__ = ("following", "kind", "path", "state")
+    __slots__ = ("following", "kind", "outcome", "path", "state")
 
     def __init__(self, kind: Kind, state: State, path: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self.state = state
         self.path = path
+        self.outcome = state if state in _OUTCOMES else None
+        if state is State.CLOSED_WHILE_CANCELING:  # it has ended as if nobody had canceled
+            self.outcome = TABLES[kind][State.OPEN, path[-1]]
         self.following: dict[str, Standing] = {}
 
     def step(self, trigger: str, id: str) -> "Standing":

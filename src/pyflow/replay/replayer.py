@@ -407,7 +407,7 @@ class Replayer:
             # The child has the id that history gives it: 2.0.0's had the bare one, and code may have sent that on.
             invocation.id = attributes["workflowId"]
         self._answered.append(invocation)
-        state = invocation.step(event_type)
+        state = invocation.take(event_id, event_type, attributes)
         options = invocation.options
         if invocation.input != attributes.get("input") or (options and not options.items() <= attributes.items()):
             self.drifts += drifts_of(invocation, (event_id, event_type, attributes), self._open_payload)
@@ -418,7 +418,6 @@ class Replayer:
                 self._at_limit.add(kind)
                 self._is_marked = True
         else:
-            invocation.settle(event_id, event_type, attributes, state)
             self._settled.append(invocation)
 
     def _on_answer_to_cancel(self, event_id: int, event_type: str, attributes: _Attributes, answer: Answer) -> None:
@@ -429,10 +428,9 @@ class Replayer:
             if invocation is None:
                 return
         self._answered.append(invocation)
-        state = invocation.step(event_type)
+        state = invocation.take(event_id, event_type, attributes)
         if state is State.CANCELED:
             del self._begun[answer.kind][attributes["startedEventId"]]
-            invocation.settle(event_id, event_type, attributes, state)
             self._settled.append(invocation)
 
     def _on_close(self, event_id: int, event_type: str, attributes: _Attributes, name: str) -> None:
@@ -443,9 +441,8 @@ class Replayer:
             invocation = self._mismatch((event_id, event_type, attributes), invocation, "", name)
             assert invocation is not None
         self._answered.append(invocation)
-        state = invocation.step(event_type)
+        state = invocation.take(event_id, event_type, attributes)
         self.drifts += drifts_of(invocation, (event_id, event_type, attributes), self._open_payload)
-        invocation.settle(event_id, event_type, attributes, state)
         self._settled.append(invocation)
         if state is _FAILED:
             if attributes["cause"] != "UNHANDLED_DECISION":
@@ -495,7 +492,7 @@ class Replayer:
                 f"and nothing is open from there.",
                 event_id=event_id,
             )
-        state = invocation.step(event_type)
+        state = invocation.take(event_id, event_type, attributes)
         if state is not _SUCCEEDED:
             if (
                 state is _FAILED
@@ -506,8 +503,6 @@ class Replayer:
                 return
             if state is _CLOSED_WHILE_CANCELING:
                 self._pointless.append(invocation)
-                state = TABLES[kind][_OPEN, event_type]
-        invocation.settle(event_id, event_type, attributes, state)
         self._settled.append(invocation)
 
     def _on_child_start_failed(self, event_id: int, event_type: str, attributes: _Attributes, answer: Answer) -> None:
@@ -522,7 +517,7 @@ class Replayer:
                 f"history is not sound: {event_type} at event {event_id} names event {initiated}, which began no child.",
                 event_id=event_id,
             )
-        invocation.settle(event_id, event_type, attributes, invocation.step(event_type))
+        invocation.take(event_id, event_type, attributes)
         self._settled.append(invocation)
 
     def _on_refused_close(self, event_id: int, event_type: str, attributes: _Attributes, name: str) -> None:
