@@ -218,7 +218,7 @@ class Runtime:
             hint: the type hint by which the result is read; None: it is JSON.
         """
         own_id = self.next_id("activity")
-        invocation = new_invocation(_ACTIVITY, own_id, activity_type, options=options)
+        invocation = new_invocation(_ACTIVITY, own_id, activity_type, None, None, options)
         if self.replayer.ask_foreseen(invocation, value):
             if retry is not None:  # nothing will be wrong with it: only further attempts may ask where it was asked for
                 invocation.where = _place()
@@ -228,7 +228,7 @@ class Runtime:
                 invocation.input = self.converter.encode(value, "the input of activity", activity_type["name"])
             self.replayer.ask(invocation)
         scopes = self.strands.current.scopes  # type: ignore[union-attr] # whoever took an id runs in one
-        future = future_of(invocation, self, scopes, hint=hint)
+        future = future_of(invocation, self, scopes, InvocationFuture, hint)
         if retry is not None:
             future.attempts = Attempts(retry, own_id, self.seconds())
         return future
