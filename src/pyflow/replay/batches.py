@@ -49,6 +49,15 @@ def news(events: Sequence[dict[str, Any]], *, after: int, until: int | None) -> 
     return new
 
 
+def whole_batches(events: Sequence[Any]) -> int:
+    """Tell how many of the events there are up to the last DecisionTaskStarted."""
+    for count in range(len(events), 0, -1):
+        event = events[count - 1]
+        if isinstance(event, dict) and event.get("eventType") == "DecisionTaskStarted":
+            return count
+    return 0
+
+
 def check_order(events: Sequence[dict[str, Any]], expected: int) -> None:
     """Raise if one of the events stands where another was expected."""
     for position, event in enumerate(events, expected):
