@@ -9,7 +9,8 @@ import pytest
 from pyflow import Interceptor, PyflowException, ServiceFault
 from pyflow.interceptors import intercept
 from pyflow.local import LocalSWF
-from pyflow.local.mishaps import Drop, Duplicate, Lose, Refuse
+from pyflow.local.mishaps import THROTTLE, Drop, Duplicate, Lose, Refuse
+from pyflow.local.rules import tasks
 from pyflow.swf import decisions
 from pyflow.swf.posts import Post, can_post
 
@@ -236,6 +237,52 @@ def test_a_function_that_raises_harms_no_other_call(swf, caplog):
     assert outcomes.next()[1]["domainInfos"]
     assert "the outcome of ListDomains was not taken" in caplog.text
     assert client.list_domains(**request)["domainInfos"]
+
+
+def test_a_post_is_read_when_it_is_handed_in_first_and_counts_each_time(swf):
+    client, outcomes = swf.direct(), Outcomes()
+    request = {"registrationStatus": "REGISTERED"}
+    post = outcomes.of("ListDomains", request)
+    in_thread(client.post, post)
+    request["registrationStatus"] = "DEPRECATED"
+    in_thread(client.post, post)
+    assert [[each["name"] for each in outcomes.next()[1]["domainInfos"]] for _ in range(2)] == [["d"], ["d"]]
+    swf.plan_mishaps(lambda action, request: THROTTLE)
+    in_thread(client.post, post)
+    assert outcomes.next()[1].code == "ThrottlingException"
+
+
+def test_a_post_that_is_not_in_order_is_refused_each_time(swf):
+    client, outcomes = swf.direct(), Outcomes()
+    post = outcomes.of("ListDomains", {"registrationStatus": "NONE"})
+    for _ in range(2):
+        in_thread(client.post, post)
+        assert outcomes.next()[1].code == "ValidationException"
+
+
+def test_a_poll_that_fails_to_get_its_task_stands_in_line_as_before(swf, monkeypatch):
+    """What is wrong may be the disk: then the group is done over, and the task is for the same poll."""
+    client, outcomes = swf.direct(), Outcomes()
+    client.post(*[outcomes.of("PollForDecisionTask", POLL, name=name) for name in ("first", "second")])
+    start = tasks.start_decision_task
+    failing = [True]
+
+    def once(*args):
+        if failing:
+            failing.pop()
+            raise ZeroDivisionError
+        return start(*args)
+
+    monkeypatch.setattr(tasks, "start_decision_task", once)
+    client.start_workflow_execution(workflowId="one", **START)
+    client.start_workflow_execution(workflowId="two", **START)
+    came = [outcomes.next() for _ in range(2)]
+    assert [(name, task["workflowExecution"]["workflowId"]) for name, task in came] == [
+        ("first", "one"),
+        ("second", "two"),
+    ]
+    assert not failing
+    assert not swf._service._waiting
 
 
 def test_clients_whose_calls_are_surrounded_or_carried_out_by_their_caller_cannot_post(swf):

@@ -7,6 +7,7 @@ import pytest
 from local_driver import Driver
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.local import LocalSWF
+from pyflow.local.watching import Watch
 from pyflow.swf import decisions
 
 LONG_S = 60.0
@@ -64,6 +65,43 @@ def test_it_returns_when_its_time_is_over_and_leaves_nothing_behind(flow):
 
     flow.describe(run_id)  # comes after the note that nobody waits any more
     assert not flow.swf._service._watchers
+
+
+def test_it_says_how_a_closed_run_has_closed_in_no_time_at_all(flow):
+    run_id = flow.start()
+    flow.decide(decisions.complete_workflow_execution(result="1"))
+
+    assert flow.client.wait_for_close("d", execution(run_id), 0.0) == flow.events(run_id)[-1]
+
+
+def test_whoever_is_interrupted_waits_no_longer(flow, monkeypatch):
+    def interrupted(_self, _seconds):
+        while not flow.swf._service._watchers:
+            pass
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Watch, "wait", interrupted)
+    run_id = flow.start()
+    with pytest.raises(KeyboardInterrupt):
+        flow.client.wait_for_close("d", execution(run_id), LONG_S)
+
+    flow.describe(run_id)  # comes after the note that nobody waits any more
+    assert not flow.swf._service._watchers
+
+
+def test_many_wait_for_one_run_and_each_is_told(flow):
+    run_id = flow.start()
+    threads = [waiter(flow, run_id) for _ in range(3)]
+    while len(flow.swf._service._watchers) < 3:
+        pass
+    assert flow.client.wait_for_close("d", execution(run_id), 0.0) is None
+    assert len(flow.swf._service._watchers) == 3
+
+    flow.decide(decisions.complete_workflow_execution(result="1"))
+
+    for thread in threads:
+        thread.join(LONG_S / 2)
+    assert flow.told == flow.events(run_id)[-1:] * 3
 
 
 def test_it_returns_when_the_service_closes(flow):

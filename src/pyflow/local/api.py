@@ -32,7 +32,7 @@ CONTROL: Final[dict[str, Operation]] = {"PyflowLocal.AdvanceClock": control.adva
 """What the service itself can be asked for, beside SWF."""
 
 
-def prepare(engine: Engine, action: str, request: dict[str, Any]) -> Work:
+def prepare(engine: Engine, action: str, request: dict[str, Any], *, is_checked: bool = False) -> Work:
     """
     Return a checked request as work for the service.
 
@@ -40,6 +40,7 @@ def prepare(engine: Engine, action: str, request: dict[str, Any]) -> Work:
         engine: who does it.
         action: an action in SWF's spelling, or one of ``CONTROL``.
         request: the body, parsed.
+        is_checked: it is one that was prepared before.
 
     Raises:
         ServiceFault: the action is unknown, or the request is not valid; nothing was done.
@@ -56,5 +57,6 @@ def prepare(engine: Engine, action: str, request: dict[str, Any]) -> Work:
         )
     if engine.throttles is not None:
         engine.throttles.take(action, request)
-    validation.check(action, request)
+    if not is_checked:
+        validation.check(action, request)
     return partial(operation, engine, request)

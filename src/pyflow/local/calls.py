@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from .state import Event
 from .tasklists import ListKey
 
 Alive = Callable[[], bool]
@@ -42,6 +41,7 @@ class Call:
     Args:
         work: the operation, run by whoever works at the engine.
         region: for ARNs.
+        alive: says, at any time, whether the caller is still there.
 
     ``abandoned`` is set, by any thread, when the caller is gone; then no task is given to it. ``waits_at`` and ``empty`` are the
     service's notes while it waits for a task.
@@ -49,13 +49,13 @@ class Call:
 
     __slots__ = ("abandoned", "alive", "empty", "expires_s", "fault", "region", "reply", "waits_at", "work")
 
-    def __init__(self, work: Work, region: str) -> None:
+    def __init__(self, work: Work, region: str, alive: Alive) -> None:
         self.work = work
         self.region = region
+        self.alive = alive
         self.reply: Any = None
         self.fault: BaseException | None = None
         self.abandoned = False
-        self.alive: Alive = threading.current_thread().is_alive
         self.waits_at: ListKey | None = None
         self.empty: dict[str, Any] = {}
         self.expires_s = 0.0
@@ -70,7 +70,7 @@ class AwaitedCall(Call):
     __slots__ = ("_done",)
 
     def __init__(self, work: Work, region: str) -> None:
-        super().__init__(work, region)
+        super().__init__(work, region, threading.current_thread().is_alive)
         self._done = threading.Lock()
         self._done.acquire()
 
@@ -93,14 +93,3 @@ class AwaitedCall(Call):
         if self.fault is not None:
             raise self.fault
         return self.reply
-
-
-class Watch(threading.Event):
-    """Somebody who waits for a run to close; ``event`` is the one that closed it."""
-
-    event: Event | None = None
-
-    def tell(self, event: Event | None) -> None:
-        """Wake whoever waits; None: not because it has closed."""
-        self.event = event
-        self.set()

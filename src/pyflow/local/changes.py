@@ -6,7 +6,7 @@ each of its decisions, and most tasks come and go within moments. So a group is 
 tables are brought up to date with the net change of many.
 """
 
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +16,7 @@ Key = tuple[int, int]
 """Run and event id."""
 
 
-class ExecutionChange(NamedTuple):
+class ExecutionChange(Struct, array_like=True, frozen=True, gc=False):
     """``born`` are the values that never change, of an execution that no table holds yet; ``state`` those that do."""
 
     run: int
@@ -24,7 +24,7 @@ class ExecutionChange(NamedTuple):
     state: Row
 
 
-class ItemChange(NamedTuple):
+class ItemChange(Struct, array_like=True, frozen=True, gc=False):
     """``row`` None: it stands in this table no more. ``is_new``: before, it did not."""
 
     table: str
@@ -77,16 +77,17 @@ class NetChange:
     def add(self, change: Change) -> None:
         """Take in what was changed next."""
         self.events += change.events
-        for run, born, state in change.executions:
-            if born is not None:
-                self.born[run] = born
-            self.states[run] = state
-        for table, key, row, is_new in change.items:
-            rows = self.items.setdefault(table, {})
-            if row is None and (table, key) in self._new:
-                self._new.remove((table, key))
+        for execution in change.executions:
+            if execution.born is not None:
+                self.born[execution.run] = execution.born
+            self.states[execution.run] = execution.state
+        for item in change.items:
+            rows = self.items.setdefault(item.table, {})
+            key = item.key
+            if item.row is None and (item.table, key) in self._new:
+                self._new.remove((item.table, key))
                 del rows[key]
                 continue
-            if is_new and key not in rows:
-                self._new.add((table, key))
-            rows[key] = row
+            if item.is_new and key not in rows:
+                self._new.add((item.table, key))
+            rows[key] = item.row

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+_now_s = time.clock_gettime  # as it is before workflow code is kept from it, which costs each call
 _since_boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -42,11 +43,11 @@ class SystemClock:
     skips = False
 
     def __init__(self) -> None:
-        self._offset_s = time.time() - time.clock_gettime(_since_boot)
+        self._offset_s = time.time() - _now_s(_since_boot)
 
     def now_ms(self) -> int:
         """Return the time."""
-        return int((time.clock_gettime(_since_boot) + self._offset_s) * 1000)
+        return int((_now_s(_since_boot) + self._offset_s) * 1000)
 
     def wait_s(self, until_ms: int) -> float | None:
         """Return how long it is until then."""

@@ -117,11 +117,10 @@ class PostedCall(Call):
     __slots__ = ("_post", "_request", "_service")
 
     def __init__(self, service: Service, post: Post) -> None:
-        super().__init__(_nothing, api.DEFAULT_REGION)
+        super().__init__(_nothing, api.DEFAULT_REGION, post.alive)
         self._service = service
         self._post = post
-        self._request = own(post.request)
-        self.alive = post.alive
+        self._request = post.checked or own(post.request)
 
     def is_ready(self) -> bool:
         """Prepare it to be carried out; False: it is not to be, and has its outcome already, or gets it elsewhere."""
@@ -129,12 +128,15 @@ class PostedCall(Call):
         if mishap is not None:
             threading.Thread(target=self._meet, args=(mishap,), name="pyflow-mishap", daemon=True).start()
             return False
+        post = self._post
+        is_checked = post.checked is not None
         try:
-            self.work = api.prepare(self._service.engine, self._post.action, self._request)
+            self.work = api.prepare(self._service.engine, post.action, self._request, is_checked=is_checked)
         except ServiceFault as fault:
             self.fault = fault
             self.finish()
             return False
+        post.checked = self._request
         return True
 
     def finish(self) -> None:

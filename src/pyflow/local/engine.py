@@ -7,7 +7,7 @@ the store holds the same, durably, and is read again whenever memory cannot be t
 
 import sqlite3
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from . import faults, outcomes
@@ -184,19 +184,18 @@ class Engine:
 
         By time, as SWF selects them: what happened in the same millisecond before it belongs to it.
         """
-        events = self._backwards(execution, started_id - 1)
-        before = next((event for event in events if event.type == "DecisionTaskStarted"), None)
-        if before is not None:
-            for event in events:
-                if event.at < before.at:
-                    return event.id + 1
-        return 1
-
-    def _backwards(self, execution: Execution, last: int) -> Iterator[Event]:
+        before_at: int | None = None
+        last = started_id - 1
         while last > 0:
             events = self.read_events(execution, max(1, last - 15), last)
-            yield from reversed(events)
+            for event in reversed(events):
+                if before_at is None:
+                    if event.type == "DecisionTaskStarted":
+                        before_at = event.at
+                elif event.at < before_at:
+                    return event.id + 1
             last = events[0].id - 1
+        return 1
 
     def last_event(self, execution: Execution) -> Event:
         """Return the last event of a run; of a closed one it is that which closed it."""

@@ -73,8 +73,7 @@ class HttpCall(Call):
     __slots__ = ("_answered", "_loop", "_submitting", "_then", "_thread")
 
     def __init__(self, work: Work, region: str, connection: Connection, then: "Callable[[HttpCall], None]") -> None:
-        super().__init__(work, region)
-        self.alive = connection.is_open
+        super().__init__(work, region, connection.is_open)
         self._loop = connection.loop
         self._thread = threading.get_ident()
         self._then = then

@@ -18,17 +18,17 @@ import logging
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from time import monotonic, sleep
 from typing import Any, Final
 
 from pyflow.exceptions import PyflowException, ServiceFault
 
 from . import api, faults
-from .calls import AwaitedCall, Call, Context, Wait, Watch
+from .calls import AwaitedCall, Call, Context, Wait
 from .engine import BrokenDeadline, Engine
 from .inbox import Inbox
 from .lambdas import Function, Invocation, Lambdas, Outcome
@@ -36,6 +36,7 @@ from .mishaps import Delay, Drop, Duplicate, Lose, Mishap, NoAnswer, Plan, Refus
 from .rules import tasks
 from .rules.turn import Turn
 from .state import Event
+from .watching import Watch, Watchers
 
 POLLERS_MAX: Final = 1_000
 DAY_S: Final = 86_400.0
@@ -47,7 +48,7 @@ ROUNDS_MAX: Final = 8
 
 log = logging.getLogger(__name__)
 
-_main = threading.main_thread()
+_main = threading.main_thread().ident
 _services: "weakref.WeakSet[Service]" = weakref.WeakSet()
 
 
@@ -97,7 +98,7 @@ class Service:
         self._sleeps_until_s = 0.0
         self._waiting: OrderedDict[Call, None] = OrderedDict()
         self._finished: deque[Call] = deque()
-        self._watchers: dict[int, list[Watch]] = {}
+        self._watchers = Watchers()
         self._astray = False
         self.plan: Plan = lambda action, request: None
         self._requests = 0
@@ -182,7 +183,7 @@ class Service:
             raise NoAnswer("ConnectionClosedError")
         if isinstance(mishap, Delay):
             with self.busy():
-                time.sleep(mishap.seconds)
+                sleep(mishap.seconds)
         if isinstance(mishap, Lose):
             with suppress(ServiceFault):
                 self.run(api.prepare(self.engine, action, request), region)
@@ -220,7 +221,7 @@ class Service:
         Not the main thread, in which Ctrl-C may strike anywhere; and a clock that leaps is the own thread's alone. Where there
         is no own thread, ``_put`` has done it already.
         """
-        return self._thread is not None and not self._clock.skips and threading.current_thread() is not _main
+        return self._thread is not None and not self._clock.skips and threading.get_ident() != _main
 
     def _lead(self) -> None:
         """
@@ -237,7 +238,7 @@ class Service:
                     break
                 self._let_go()
                 if not self._inbox:
-                    wakes_s = time.monotonic() + self._idle_s()
+                    wakes_s = monotonic() + self._idle_s()
                     break
         finally:
             self._at_work.release()
@@ -290,26 +291,16 @@ class Service:
         Raises:
             ServiceFault: UnknownResourceFault.
         """
-        closed = Watch()
-        watched: list[int] = []
-
-        def watch(context: Context) -> None:
-            run = self.engine.find_execution(domain, execution["workflowId"], execution["runId"], context.at)
-            watched[:] = [run.run]
-            if run.open:
-                self._watchers.setdefault(run.run, []).append(closed)
-            else:
-                closed.tell(self.engine.last_event(run))
-
-        self.run(watch, "")
-        if not closed.wait(timeout_s):
-            self._tell(lambda: self._unwatch(watched[0], closed))
-        return closed.event
-
-    def _unwatch(self, run: int, closed: Watch) -> None:
-        left = [each for each in self._watchers.pop(run, []) if each is not closed]
-        if left:
-            self._watchers[run] = left
+        watch = Watch(self._watchers, self.engine, domain, execution["workflowId"], execution["runId"])
+        self.post([watch], lead=True)
+        try:
+            is_told = watch.wait(timeout_s)
+        except BaseException:
+            self._tell(lambda: self._watchers.remove(watch))
+            raise
+        if not is_told:
+            self.run(lambda _: self._watchers.remove(watch), "")
+        return watch.end()
 
     def abandon(self, call: Call) -> None:
         """Say that nobody waits for a call any more: it is given no task from now on, and its place in line is freed."""
@@ -353,7 +344,7 @@ class Service:
 
     def _tell(self, what: Callable[[], object]) -> None:
         with suppress(PyflowException):
-            self.submit(Call(lambda _: what(), ""))
+            self.submit(Call(lambda _: what(), "", bool))
 
     # -- the loop
 
@@ -372,11 +363,10 @@ class Service:
                 if self._closing and not self._inbox:
                     while self._waiting:
                         self._answer_empty(next(iter(self._waiting)))
-                    for run in list(self._watchers):
-                        self._tell_watchers(run, None)
+                    self._watchers.release()
                     return
                 idle_s = 0.0 if self._inbox else self._skip_or(self._idle_s())
-                self._sleeps_until_s = time.monotonic() + idle_s
+                self._sleeps_until_s = monotonic() + idle_s
             # Who came while this thread was at work does not lead, and rings no bell. Who worked at the engine since then has
             # looked into the inbox afterwards, and rings if there is something.
             if not self._inbox:
@@ -391,7 +381,7 @@ class Service:
             if wait is not None:
                 idle_s = min(idle_s, wait)
         if self._waiting:
-            idle_s = min(idle_s, next(iter(self._waiting)).expires_s - time.monotonic())
+            idle_s = min(idle_s, next(iter(self._waiting)).expires_s - monotonic())
         return max(0.0, idle_s)
 
     def _skip_or(self, idle_s: float) -> float:
@@ -409,7 +399,7 @@ class Service:
         if self.lambdas.busy or self._requests or self.engine.held_by_the_living():
             return LOOK_S
         seen_s = self.engine.task_lists.last_seen_s()
-        return 0.0 if seen_s is None else max(0.0, seen_s + POLLER_SEEN_S - time.monotonic())
+        return 0.0 if seen_s is None else max(0.0, seen_s + POLLER_SEEN_S - monotonic())
 
     def _end_interrupted(self) -> None:
         """Do over a group that a thread began and could not end: an exception was raised in it from outside."""
@@ -451,7 +441,7 @@ class Service:
             # Deadlines that cannot be written (the disk is full) are tried again, but not in a hot loop.
             what = "the database takes no writes" if isinstance(error, sqlite3.Error) else "what time brings has failed"
             log.error("%s; trying again", what, exc_info=error)
-            time.sleep(RETRY_S)
+            sleep(RETRY_S)
 
     def _attempt(self, group: list[Call]) -> None:
         self._under_way = group
@@ -462,7 +452,10 @@ class Service:
             self.engine.apply_deadlines(now)
             if self.engine.to_match:
                 self._match_polls(now)
-            self._perform(call, now)
+            if not call.abandoned:
+                wait = self._perform(call, now)
+                if wait is not None:
+                    self._let_wait(call, wait)
             if self.engine.to_match:
                 self._match_polls(now)
         now = self._clock.now_ms()
@@ -478,19 +471,15 @@ class Service:
             self._finished.popleft().finish()
         closed, self.engine.closed = self.engine.closed, []
         for execution in closed:
-            self._tell_watchers(execution.run, self.engine.last_event(execution))
+            self._watchers.tell(execution.run, self.engine.last_event(execution))
         self._hand_out_lambdas()
         self.engine.trim(closed)
-
-    def _tell_watchers(self, run: int, event: Event | None) -> None:
-        for watcher in self._watchers.pop(run, ()):
-            watcher.tell(event)
 
     def _start_over(self) -> None:
         """Throw the group away and read the state again; where the disk gives nothing now, the next group does it first."""
         for call in reversed(self._finished):
             call.reply = call.fault = None
-            if call.waits_at is not None:
+            if call.waits_at is not None and call not in self._waiting:
                 self.engine.task_lists.polls(call.waits_at).appendleft(call)
                 self._waiting[call] = None
                 self._waiting.move_to_end(call, last=False)
@@ -505,20 +494,18 @@ class Service:
         self.engine.read_state()
         self._astray = False
 
-    def _perform(self, call: Call, now: int) -> None:
-        if call.abandoned:
-            return
+    def _perform(self, call: Call, now: int) -> Wait | None:
+        """Run a call; return where it is to wait, if it is a poll that was given nothing."""
         try:
             reply = call.work(Context(now, call.region, call.alive))
         except ServiceFault as fault:
             call.fault = fault
         else:
             if isinstance(reply, Wait):
-                self._let_wait(call, reply)
-                return
+                return reply
             call.reply = reply
-        self._waiting.pop(call, None)
         self._finished.append(call)
+        return None
 
     # -- polls
 
@@ -530,7 +517,7 @@ class Service:
             return
         call.waits_at = wait.key
         call.empty = wait.empty
-        call.expires_s = time.monotonic() + self._poll_wait_s
+        call.expires_s = monotonic() + self._poll_wait_s
         polls.append(call)
         self._waiting[call] = None
 
@@ -541,15 +528,16 @@ class Service:
             key = self.engine.to_match.pop()
             polls = task_lists.polls(key)
             while polls and task_lists.count(key):
-                call = polls.popleft()
-                if call.abandoned or not call.alive():
-                    del self._waiting[call]
-                else:
+                call = polls[0]
+                if not call.abandoned:
+                    # Whoever is given none of the tasks that are there is not there any more.
                     self._perform(call, now)
+                polls.popleft()
+                del self._waiting[call]
 
     def _expire_polls(self) -> None:
         """Answer the polls whose time is over; all wait equally long, so the first in is the first out."""
-        now = time.monotonic()
+        now = monotonic()
         while self._waiting:
             call = next(iter(self._waiting))
             if call.expires_s > now:

@@ -141,7 +141,7 @@ class Store:
         self._executions.clear()
         items: list[ItemChange] = []
         for execution, item in self._items:
-            items += _item_changes(execution, item)
+            _add_changes(items, execution, item)
         self._items.clear()
         return Change(events, executions, items)
 
@@ -425,14 +425,14 @@ def _execution_change(execution: Execution) -> ExecutionChange:
     return ExecutionChange(execution.run, born, rows.state_values(execution))
 
 
-def _item_changes(execution: Execution, item: OpenItem) -> Iterator[ItemChange]:
-    """Yield what is to be kept of an item that has changed: it left a table, it stands in one, or both."""
+def _add_changes(changes: list[ItemChange], execution: Execution, item: OpenItem) -> None:
+    """Add what is to be kept of an item that has changed: it left a table, it stands in one, or both."""
     item.dirty = False
     before = item.stored_in
     key = (execution.run, item.event_id)
     table, row = (None, None) if item.closed else rows.ROW_OF[type(item)](execution, item)
     if before is not None and before != table:
-        yield ItemChange(before, key, None, is_new=False)
+        changes.append(ItemChange(before, key, None, is_new=False))
     if table is not None:
-        yield ItemChange(table, key, row, is_new=before != table)
+        changes.append(ItemChange(table, key, row, is_new=before != table))
     item.stored_in = table

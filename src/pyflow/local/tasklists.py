@@ -1,8 +1,8 @@
 """Task lists: which tasks wait, and who waits for them. A list is made by its first use; it costs nothing when empty."""
 
 import heapq
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple
@@ -38,26 +38,25 @@ class TaskList:
         self.seen_s = monotonic()
         heapq.heappush(self.heap, (-priority, since, run, event_id))
 
-    def take(self) -> tuple[int, int] | None:
-        """Take out the task that is next."""
-        while self.heap:
+    def take(self) -> tuple[int, int]:
+        """Take out the task that is next; there is one."""
+        while True:
             key = heapq.heappop(self.heap)[2:]
             if key in self.members:
                 self.members.remove(key)
                 return key
-        return None
 
 
 class TaskLists:
     """All task lists of a service."""
 
     def __init__(self) -> None:
-        self._lists: dict[ListKey, TaskList] = {}
+        self._lists: defaultdict[ListKey, TaskList] = defaultdict(TaskList)
         self._places: dict[tuple[int, int], TaskList] = {}
 
     def add(self, key: ListKey, run: int, event_id: int, priority: int, since: int) -> bool:
         """Let a task wait; return whether polls wait for it."""
-        tasks = self._list(key)
+        tasks = self._lists[key]
         tasks.add(run, event_id, priority, since)
         self._places[run, event_id] = tasks
         return bool(tasks.polls)
@@ -65,7 +64,7 @@ class TaskLists:
     def load(self, waiting: Iterable[tuple[str, str, str, int, int, int, int]]) -> None:
         """Let many tasks wait where none did: kind, domain, list, negative priority, since when, run, event id."""
         for kind, domain, name, *entry in waiting:
-            tasks = self._list(ListKey(kind, domain, name))
+            tasks = self._lists[ListKey(kind, domain, name)]
             tasks.heap.append((entry[0], entry[1], entry[2], entry[3]))
             key = (entry[2], entry[3])
             tasks.members.add(key)
@@ -85,13 +84,14 @@ class TaskLists:
             if not tasks.members:
                 tasks.heap.clear()
 
-    def take(self, key: ListKey) -> tuple[int, int] | None:
-        """Take out the next task of a list, as (run, event id)."""
-        tasks = self._list(key)
+    def take(self, key: ListKey, alive: Callable[[], bool]) -> tuple[int, int] | None:
+        """Take out the next task of a list, as (run, event id), for a caller that is there to be given it."""
+        tasks = self._lists[key]
         tasks.seen_s = monotonic()
+        if not tasks.members or not alive():
+            return None
         taken = tasks.take()
-        if taken is not None:
-            del self._places[taken]
+        del self._places[taken]
         return taken
 
     def last_seen_s(self) -> float | None:
@@ -100,8 +100,7 @@ class TaskLists:
 
     def count(self, key: ListKey) -> int:
         """Return how many tasks wait in a list."""
-        tasks = self._lists.get(key)
-        return len(tasks.members) if tasks else 0
+        return len(self._lists[key].members) if key in self._lists else 0
 
     def waiting(self) -> Iterator[tuple[ListKey, set[tuple[int, int]]]]:
         """Return the lists in which tasks wait, each with its tasks as (run, event id)."""
@@ -109,7 +108,7 @@ class TaskLists:
 
     def polls(self, key: ListKey) -> deque[Any]:
         """Return the polls that wait at a list, the longest-waiting first."""
-        return self._list(key).polls
+        return self._lists[key].polls
 
     def forget_tasks(self) -> None:
         """Empty all lists of tasks; the polls stay."""
@@ -117,9 +116,3 @@ class TaskLists:
         for tasks in self._lists.values():
             tasks.heap.clear()
             tasks.members.clear()
-
-    def _list(self, key: ListKey) -> TaskList:
-        tasks = self._lists.get(key)
-        if tasks is None:
-            tasks = self._lists[key] = TaskList()
-        return tasks

@@ -6,7 +6,7 @@ interpreter, that is most of what a call costs.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from .client import Client
 
@@ -14,19 +14,30 @@ Reply = Callable[[], dict[str, Any]]
 """Gives an action's reply, or raises ServiceFault; PyflowException: the service is closed."""
 
 
-class Post(NamedTuple):
+class Post:
     """
-    A call that is handed in.
+    A call to hand in, once or again and again.
 
-    ``action`` as SWF spells it; ``request``: the members, as boto3 takes them. ``done`` is called with the reply, in any thread
-    and possibly before ``post`` returns; it raises nothing, and makes no call that it waits for: the service stands still
-    meanwhile. ``alive`` says, at any time, whether there is still somebody to be given a task.
+    Args:
+        action: as SWF spells it.
+        request: the members, as boto3 takes them; read when it is handed in for the first time.
+        done: called with the reply, in any thread and possibly before ``post`` returns; it raises nothing, and makes no call
+            that it waits for: the service stands still meanwhile.
+        alive: says, at any time, whether there is still somebody to be given a task.
+
+    ``checked`` is the client's note of the request as it was found to be in order.
     """
 
-    action: str
-    request: dict[str, Any]
-    done: Callable[[Reply], object]
-    alive: Callable[[], bool]
+    __slots__ = ("action", "alive", "checked", "done", "request")
+
+    def __init__(
+        self, action: str, request: dict[str, Any], done: Callable[[Reply], object], alive: Callable[[], bool]
+    ) -> None:
+        self.action = action
+        self.request = request
+        self.done = done
+        self.alive = alive
+        self.checked: dict[str, Any] | None = None
 
 
 class Posted(Protocol):

@@ -52,7 +52,7 @@ class Express:
         self._answering = answering
         self._owner_of = owner_of
         self._stopping = stopping
-        self._alive: Callable[[], bool] = lambda: False
+        self._poll = Post(POLL, request, self._polled, bool)
         self._left: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._lock = threading.Lock()
         self._ended = True
@@ -69,7 +69,7 @@ class Express:
         Raises:
             ServiceFault: as ``Poller.next``.
         """
-        self._alive = threading.current_thread().is_alive
+        self._poll.alive = threading.current_thread().is_alive
         self._ended = False
         self._post()
         while not self._is_over():
@@ -107,7 +107,7 @@ class Express:
         response = self._answering.response(task, decided)
         with self._lock:
             self._unanswered += 1
-        answer = Post(RESPOND, response, partial(self._answered, task, response, owner), self._alive)
+        answer = Post(RESPOND, response, partial(self._answered, task, response, owner), self._poll.alive)
         self._post(answer, is_busy=owner.has_more)
 
     def _post(self, *before: Post, is_busy: bool = False) -> None:
@@ -116,7 +116,7 @@ class Express:
         with self._lock:
             self._polls += 1
             poll = self._polls
-        posted = self._client.post(*before, Post(POLL, self._request, self._polled, self._alive), is_busy=is_busy)
+        posted = self._client.post(*before, self._poll, is_busy=is_busy)
         with self._lock:
             if self._polls == poll:
                 self._posted = posted[-1]

@@ -32,7 +32,7 @@ def poll_for_decision_task(engine: Engine, request: Request, context: Context) -
     if request.get("nextPageToken"):
         return _decision_page(engine, request, context)
     key = ListKey("decision", request["domain"], request["taskList"]["name"])
-    taken = engine.task_lists.take(key) if context.alive() else None
+    taken = engine.task_lists.take(key, context.alive)
     if taken is None:
         return Wait(key, {"previousStartedEventId": 0, "startedEventId": 0})
     execution = engine.execution(taken[0])
@@ -105,7 +105,7 @@ def poll_for_activity_task(engine: Engine, request: Request, context: Context) -
     """Give the next activity task of a list."""
     engine.registry.domain(request["domain"])
     key = ListKey("activity", request["domain"], request["taskList"]["name"])
-    taken = engine.task_lists.take(key) if context.alive() else None
+    taken = engine.task_lists.take(key, context.alive)
     if taken is None:
         return Wait(key, {"startedEventId": 0})
     execution = engine.execution(taken[0])

@@ -45,12 +45,11 @@ class Express(Poller):
     ) -> None:
         super().__init__(self._ride, stop, backoff_max_s=backoff_max_s)
         self._client = client
-        self._request = request
         self._slots = slots
         self._begins = begins
         self._last: SimpleQueue[Callable[[], Task | None]] = SimpleQueue()
         self._open: list[Posted] = []
-        self._alive: Callable[[], bool] = bool
+        self._call = Post("PollForActivityTask", request, self._done, bool)
 
     def withdraw(self) -> None:
         """Wait no more for room, and let a poll that waits for a task come back empty; any thread may call it."""
@@ -61,7 +60,7 @@ class Express(Poller):
             posted.withdraw()
 
     def _ride(self) -> Task | None:
-        self._alive = threading.current_thread().is_alive
+        self._call.alive = threading.current_thread().is_alive
         self._go_on()
         return self._last.get()()
 
@@ -80,7 +79,7 @@ class Express(Poller):
         # A list of its own for each poll: where ``post`` runs this one and those after it, theirs is not overwritten.
         opened = self._open = []
         try:
-            opened += self._client.post(Post("PollForActivityTask", self._request, self._done, self._alive))
+            opened += self._client.post(self._call)
         except Exception as error:
             # The thread would wait for this poll for ever.
             self._last.put(partial(self._without_task, error))
