@@ -1,6 +1,7 @@
 """Activities as functions: called here, called in a workflow, run by a worker."""
 
 import asyncio
+import functools
 import inspect
 import json
 from datetime import timedelta
@@ -327,6 +328,24 @@ class TestInAWorker:
     )
     def test_input_is_unpacked_as_it_was_packed(self, activity, text, result):
         assert activity.execute(text) == result
+
+    def test_a_function_gets_by_position_what_it_can(self):
+        """So that what decorates it below the activity needs to pass on no more."""
+
+        def doubled(function):
+            @functools.wraps(function)
+            def both(*args):
+                return [function(*args)] * 2
+
+            return both
+
+        @pyflow.activity(start_to_close=60)
+        @doubled
+        def full_name(first: str, last: str = "Lovelace"):
+            return f"{first} {last}"
+
+        assert full_name.execute('{"last": "Hopper", "first": "Grace"}') == '["Grace Hopper", "Grace Hopper"]'
+        assert full_name.execute('{"first": "Ada"}') == '["Ada Lovelace", "Ada Lovelace"]'
 
     def test_an_async_def_is_awaited(self):
         assert asyncio.run(tripled.execute_async("2")) == "6"

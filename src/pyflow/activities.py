@@ -97,8 +97,7 @@ class Activity(Generic[P, R]):
         # What a plain call needs; the signature itself tells what is wrong with any other, and takes its time.
         self._parameters = tuple(parameter.name for parameter in parameters)
         self._has_positions = inspect.Parameter.KEYWORD_ONLY not in kinds
-        self._named = {each.name for each in parameters if each.kind is not inspect.Parameter.POSITIONAL_ONLY}
-        self._needed = {each.name for each in parameters if each.default is inspect.Parameter.empty}
+        self._is_plain = kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD}
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -208,9 +207,10 @@ class Activity(Generic[P, R]):
             value = {}
         elif not isinstance(value, dict):
             raise TypeError(f"activity {self.name!r} takes an object of {[*self._parameters]} as input, not {value!r}")
-        if not self._needed <= value.keys() <= self._named:
-            self._signature.bind(**value)  # raises
-        return (), value
+        if self._is_plain and len(value) == len(self._parameters) and all(map(value.__contains__, self._parameters)):
+            return tuple([value[name] for name in self._parameters]), {}
+        bound = self._signature.bind(**value)
+        return bound.args, bound.kwargs
 
     def _encoded(self, result: Any, converter: DataConverter) -> str:
         """Return the text of a result, once the body has returned it."""
