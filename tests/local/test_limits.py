@@ -8,7 +8,7 @@ import pytest
 import decisions
 from local_driver import Driver, child
 from local_driver import fault_of as fault
-from pyflow.local import LocalSWF, service
+from pyflow.local import LocalSWF, waiting
 
 
 def test_history_ends_at_its_limit(flow: Driver) -> None:
@@ -36,7 +36,7 @@ def test_a_thousand_children_and_a_thousand_functions_are_open_at_most(flow: Dri
 
 
 def test_so_many_polls_wait_at_a_list_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "POLLERS_MAX", 1)
+    monkeypatch.setattr(waiting, "POLLERS_MAX", 1)
     with LocalSWF(poll_wait_s=5.0) as swf:
         flow = Driver(swf.direct())
         first = threading.Thread(target=flow.decision_task)

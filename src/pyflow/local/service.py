@@ -19,7 +19,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
@@ -31,14 +31,13 @@ from . import api, faults
 from .calls import AwaitedCall, Call, Context, Wait
 from .engine import BrokenDeadline, Engine
 from .inbox import Inbox
-from .lambdas import Function, Invocation, Lambdas, Outcome
+from .lambda_tasks import LambdaTasks
+from .lambdas import Function, Invocation, Outcome
 from .mishaps import Delay, Drop, Duplicate, Lose, Mishap, NoAnswer, Plan, Refuse
-from .rules import tasks
-from .rules.turn import Turn
 from .state import Event
+from .waiting import Waiting
 from .watching import Watch, Watchers
 
-POLLERS_MAX: Final = 1_000
 DAY_S: Final = 86_400.0
 LOOK_S: Final = 0.01
 RETRY_S: Final = 0.1
@@ -86,17 +85,15 @@ class Service:
     ) -> None:
         self.engine = engine
         self.ids = engine.ids
-        at_once = {} if lambda_threads else {"most": 0}
-        self.lambdas = Lambdas(functions, self._lambda_started, self._lambda_finished, **at_once)
-        self.lambdas.elsewhere = elsewhere
+        self._lambda_tasks = LambdaTasks(engine, self.run, functions, elsewhere, threads=lambda_threads)
+        self.lambdas = self._lambda_tasks.lambdas
         self._store = engine.store
         self._clock = engine.clock
-        self._poll_wait_s = poll_wait_s
         self._inbox = Inbox()
         self._at_work = threading.Lock()
         self._under_way: list[Call] | None = None
         self._sleeps_until_s = 0.0
-        self._waiting: OrderedDict[Call, None] = OrderedDict()
+        self._waiting = Waiting(engine.task_lists, poll_wait_s)
         self._finished: deque[Call] = deque()
         self._watchers = Watchers()
         self._astray = False
@@ -110,7 +107,7 @@ class Service:
         self._thread = threading.Thread(target=self._loop, name="pyflow-local-service", daemon=True) if thread else None
         if self._thread is not None:
             self._thread.start()
-        self._hand_out_lambdas()
+        self._lambda_tasks.hand_out()
         _services.add(self)
 
     # -- the doors' side
@@ -305,7 +302,7 @@ class Service:
     def abandon(self, call: Call) -> None:
         """Say that nobody waits for a call any more: it is given no task from now on, and its place in line is freed."""
         call.abandoned = True
-        self._tell(lambda: self._stop_waiting(call))
+        self._tell(lambda: self._waiting.remove(call))
 
     def release(self, call: Call) -> None:
         """Answer a call with nothing if it waits for a task."""
@@ -361,8 +358,9 @@ class Service:
                 self._expire_polls()
                 self._run_group(self._inbox.take())
                 if self._closing and not self._inbox:
-                    while self._waiting:
-                        self._answer_empty(next(iter(self._waiting)))
+                    for call in self._waiting:
+                        self._waiting.remove(call)
+                        self._answer_empty(call)
                     self._watchers.release()
                     return
                 idle_s = 0.0 if self._inbox else self._skip_or(self._idle_s())
@@ -380,8 +378,9 @@ class Service:
             wait = None if due is None else self._clock.wait_s(due)
             if wait is not None:
                 idle_s = min(idle_s, wait)
-        if self._waiting:
-            idle_s = min(idle_s, next(iter(self._waiting)).expires_s - monotonic())
+        expires_s = self._waiting.expires_s()
+        if expires_s is not None:
+            idle_s = min(idle_s, expires_s - monotonic())
         return max(0.0, idle_s)
 
     def _skip_or(self, idle_s: float) -> float:
@@ -472,17 +471,14 @@ class Service:
         closed, self.engine.closed = self.engine.closed, []
         for execution in closed:
             self._watchers.tell(execution.run, self.engine.last_event(execution))
-        self._hand_out_lambdas()
+        self._lambda_tasks.hand_out()
         self.engine.trim(closed)
 
     def _start_over(self) -> None:
         """Throw the group away and read the state again; where the disk gives nothing now, the next group does it first."""
         for call in reversed(self._finished):
             call.reply = call.fault = None
-            if call.waits_at is not None and call not in self._waiting:
-                self.engine.task_lists.polls(call.waits_at).appendleft(call)
-                self._waiting[call] = None
-                self._waiting.move_to_end(call, last=False)
+            self._waiting.put_back(call)
         self._finished.clear()
         self._under_way = None
         self._astray = True
@@ -510,16 +506,11 @@ class Service:
     # -- polls
 
     def _let_wait(self, call: Call, wait: Wait) -> None:
-        polls = self.engine.task_lists.polls(wait.key)
-        if len(polls) >= POLLERS_MAX:
-            call.fault = faults.limit_exceeded(f"{POLLERS_MAX} polls wait at task list {wait.key.name} already")
+        try:
+            self._waiting.add(call, wait)
+        except ServiceFault as fault:
+            call.fault = fault
             self._finished.append(call)
-            return
-        call.waits_at = wait.key
-        call.empty = wait.empty
-        call.expires_s = monotonic() + self._poll_wait_s
-        polls.append(call)
-        self._waiting[call] = None
 
     def _match_polls(self, now: int) -> None:
         """Hand tasks that have come to the polls that wait for them, longest-waiting first."""
@@ -532,75 +523,19 @@ class Service:
                 if not call.abandoned:
                     # Whoever is given none of the tasks that are there is not there any more.
                     self._perform(call, now)
-                polls.popleft()
-                del self._waiting[call]
+                self._waiting.remove(call)
 
     def _expire_polls(self) -> None:
-        """Answer the polls whose time is over; all wait equally long, so the first in is the first out."""
-        now = monotonic()
-        while self._waiting:
-            call = next(iter(self._waiting))
-            if call.expires_s > now:
-                return
+        """Answer the polls whose time is over."""
+        for call in self._waiting.pop_expired():
             self._answer_empty(call)
 
     def _answer_empty(self, call: Call) -> None:
-        if self._stop_waiting(call):
-            call.reply = call.empty
-            call.finish()
+        call.reply = call.empty
+        call.finish()
 
     def _release(self, call: Call) -> None:
         """Answer a call with nothing when the group at hand is durable: it may be the one that let the call wait."""
-        if self._stop_waiting(call):
+        if self._waiting.remove(call):
             call.reply = call.empty
             self._finished.append(call)
-
-    def _stop_waiting(self, call: Call) -> bool:
-        """Take a call out of its line; return whether it stood in one."""
-        if call not in self._waiting:
-            return False
-        assert call.waits_at is not None
-        del self._waiting[call]
-        self.engine.task_lists.polls(call.waits_at).remove(call)
-        return True
-
-    # -- Lambda functions
-
-    def _hand_out_lambdas(self) -> None:
-        engine = self.engine
-        invocations, engine.invocations = engine.invocations, []
-        for invocation in invocations:
-            self.lambdas.submit(invocation)
-        ended, engine.ended_lambdas = engine.ended_lambdas, []
-        for key in ended:
-            self.lambdas.write_off(*key)
-
-    def _lambda_started(self, invocation: Invocation) -> bool:
-        def work(context: Context) -> bool:
-            execution = self.engine.find(invocation.run)
-            task = execution.lambdas.get(invocation.scheduled_id) if execution else None
-            if execution is None or task is None:
-                return False
-            turn = Turn(execution, context.at)
-            tasks.start_lambda(turn, task)
-            self.engine.settle(turn)
-            return True
-
-        try:
-            return bool(self.run(work, ""))
-        except PyflowException:
-            return False
-
-    def _lambda_finished(self, invocation: Invocation, outcome: Outcome) -> None:
-        def work(context: Context) -> None:
-            execution = self.engine.find(invocation.run)
-            task = execution.lambdas.get(invocation.scheduled_id) if execution else None
-            if execution is not None and task is not None:
-                turn = Turn(execution, context.at)
-                tasks.close_lambda(turn, task, outcome.event_type, dict(outcome.attributes))
-                self.engine.settle(turn)
-
-        try:
-            self.run(work, "")
-        except PyflowException:
-            log.warning("the result of Lambda function %r came after the service was closed", invocation.name)
