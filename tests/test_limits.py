@@ -5,6 +5,7 @@ import pytest
 import pyflow
 from histories import short, task
 from pyflow.replay import replayer, response
+from pyflow.replay.invocations import new_invocation
 from pyflow.replay.tables import Kind
 
 FIRST = """
@@ -188,3 +189,11 @@ class TestThrottledCauses:
 def test_limits_are_those_of_swf():
     assert response.OPEN_MAX == {Kind.LAMBDA: 1_000, Kind.ACTIVITY: 1_000, Kind.CHILD: 1_000, Kind.TIMER: 990}
     assert response.DECISIONS_MAX == 100
+
+
+def test_a_single_one_waits_too_while_its_kind_stands_at_its_limit():
+    timer = new_invocation(Kind.TIMER, "sleep1", None, None, None, {"startToFireTimeout": "1"})
+    begun = {kind: dict.fromkeys(range(990) if kind is Kind.TIMER else ()) for kind in Kind}
+
+    assert response.owed_decisions({"sleep1": timer}, begun, {Kind.TIMER}) == []
+    assert len(response.owed_decisions({"sleep1": timer}, begun | {Kind.TIMER: {}}, set())) == 1

@@ -591,3 +591,27 @@ def test_runs_leave_no_fiber_behind(deciders):
     assert count() - before == 5
     both.kept.forget()
     assert count() == before
+
+
+def test_code_that_waits_reads_no_batch_beyond_the_last():
+    def run(self, _):
+        return self.swf.invoke_lambda("a", None).result(), self.swf.invoke_lambda("c", None).result()
+
+    live = Run(workflow(run), "order-1", RUN_ID)
+    live.advance(
+        history(
+            FIRST
+            + """
+    4 DecisionTaskCompleted scheduledEventId=2 startedEventId=3
+    5 LambdaFunctionScheduled id=lambda1 name=a
+    6 LambdaFunctionCompleted scheduledEventId=5 startedEventId=5 result="a"
+    7 DecisionTaskScheduled
+    8 DecisionTaskStarted scheduledEventId=7
+"""
+        ),
+        8,
+    )
+
+    assert live.progress[0] == 2
+    assert not live.runtime.replayer.in_tail
+    live.close()
