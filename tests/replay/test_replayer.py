@@ -167,7 +167,7 @@ class TestNondeterminism:
         assert "test_replayer.py" in caught.value.where
         assert "Other.run" in caught.value.where
 
-    def test_request_without_its_event(self, deciders):
+    def test_request_without_its_event_is_told_with_the_line_that_asked(self, deciders):
         class More(Steps):
             def run(self, number):
                 self.swf.start_timer(60)
@@ -178,6 +178,7 @@ class TestNondeterminism:
 
         assert caught.value.expected == "no decision for it in the response at event 4"
         assert caught.value.found == "timer sleep1"
+        assert "More.run" in caught.value.where  # it waits in Steps.run
 
     def test_same_id_of_another_name(self, deciders):
         class Renamed(Steps):
