@@ -16,7 +16,8 @@ class Watchers:
         self._watches: defaultdict[int, list[Watch]] = defaultdict(list)
 
     def __len__(self) -> int:
-        return sum(map(len, self._watches.values()))
+        # Of a copy: whoever asks may be in another thread than those who come and go.
+        return sum(map(len, list(self._watches.values())))
 
     def add(self, run: int, watch: "Watch") -> None:
         """Have somebody told when a run has closed."""
