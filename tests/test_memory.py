@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import pyflow
+from alone import alone
 from histories import history, task
 from pyflow.run import Run
 
@@ -57,11 +58,11 @@ class Mixed(pyflow.Workflow):
         return self.notes
 
 
-@pytest.fixture(params=[0, 10], ids=["cold", "kept"])
-def decider(request):
-    decider = pyflow.Decider([Mixed], "domain", "list", "test", client=object(), runs_kept=request.param)
-    yield decider
-    decider.forget()
+cold_and_kept = pytest.mark.parametrize("runs_kept", [0, 10], ids=["cold", "kept"])
+
+
+def decider_of(runs_kept):
+    return pyflow.Decider([Mixed], "domain", "list", "test", client=object(), runs_kept=runs_kept)
 
 
 def live(decider, number):
@@ -73,29 +74,35 @@ def live(decider, number):
     assert [decision["decisionType"] for decision in decided.decisions] == ["CompleteWorkflowExecution"]
 
 
-def test_runs_leave_nothing_for_the_garbage_collector(decider):
+@cold_and_kept
+@alone
+def test_runs_leave_nothing_for_the_garbage_collector(runs_kept):
+    decider = decider_of(runs_kept)
     live(decider, 0)
     gc.collect()
     gc.disable()
-    try:
-        for number in range(1, 21):
-            live(decider, number)
-        kinds = {type(thing).__module__ for thing in gc.get_objects()}
-        assert gc.collect() == 0, kinds
-    finally:
-        gc.enable()
+    for number in range(1, 21):
+        live(decider, number)
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    assert gc.collect() == 0, {type(thing) for thing in gc.garbage}
 
 
-def test_objects_are_as_many_after_many_runs(decider):
+@cold_and_kept
+@alone
+def test_objects_are_as_many_after_many_runs(runs_kept):
+    decider = decider_of(runs_kept)
+
     def count(first, last):
         for number in range(first, last):
             live(decider, number)
         gc.collect()
         return len(gc.get_objects())
 
-    assert abs(count(0, 100) - count(100, 300)) < 20
+    before, after = count(0, 100), count(100, 300)
+    assert abs(after - before) < 20, (before, after)
 
 
+@alone
 def test_a_kept_run_holds_nothing_of_what_is_settled():
     class Steps(pyflow.Workflow):
         NAME = "W"
@@ -127,13 +134,15 @@ def test_a_kept_run_holds_nothing_of_what_is_settled():
 
     run = Run(Steps, "order-1", "run-1")
     run.advance(task(STEPS, until=3)["events"], 3)
-    assert abs(decide(0, 20) - decide(20, 220)) < 20
+    before, after = decide(0, 20), decide(20, 220)
     run.close()
+    assert abs(after - before) < 20, (before, after)
 
 
 @pytest.mark.proof
+@alone
 def test_a_hundred_thousand_runs_leave_no_slope():
-    decider = pyflow.Decider([Mixed], "domain", "list", "test", client=object(), runs_kept=100)
+    decider = decider_of(100)
     sizes = []
     for number in range(100_000):
         live(decider, number)
