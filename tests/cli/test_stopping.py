@@ -17,14 +17,17 @@ def handlers():
 
 def test_a_signal_that_does_not_end_the_wait_is_heard_soon():
     """As it is with one that comes in the moment before the wait begins: here another thread gets it."""
-    requests = stop_requests()
+    requests, heard = stop_requests(), threading.Event()
 
     def raise_here():
         time.sleep(0.05)
         signal.raise_signal(signal.SIGTERM)
-        time.sleep(10)
-        requests.put("the signal was overlooked")
+        if not heard.wait(30):
+            requests.put("the signal was overlooked")
 
-    threading.Thread(target=raise_here, daemon=True).start()
+    raising = threading.Thread(target=raise_here)
+    raising.start()
 
     assert first_of(requests) is None
+    heard.set()
+    raising.join()

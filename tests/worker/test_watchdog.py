@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import pyflow
-from crews import attributes, kinds, site, wait_for
+from crews import WAIT_S, attributes, kinds, site, wait_for
 from pyflow.replay.invocations import format_place
 from pyflow.worker import crew as crew_module
 from pyflow.worker import watchdog as watchdog_module
@@ -20,28 +20,29 @@ LIMIT_S = 0.3
 
 stubborn = threading.Event()
 """Set at the end of a test, so that code that nobody can stop does come to its end."""
+over = [False]
+"""The same for code that is to spin without a call: it would take the processor from all tests that follow."""
 
 
 @pytest.fixture(autouse=True)
 def let_go():
     stubborn.clear()
+    over[0] = False
     yield
     stubborn.set()
+    over[0] = True
 
 
 def spin():
-    while True:
+    while not over[0]:
         pass
 
 
 def spin_and_swallow():
-    for _ in range(10**9):
+    while not over[0]:
         try:
-            while True:
-                pass
+            spin()
         except:  # noqa: E722
-            if stubborn.is_set():
-                raise
             hits.append(1)
             if len(hits) > 10:
                 raise
@@ -57,12 +58,12 @@ def spin_in_finally():
 
 
 def sum_of_much():
-    while True:
+    while not over[0]:
         sum(range(1000))
 
 
 def catch_exception():
-    while True:
+    while not over[0]:
         try:
             time.monotonic()
         except Exception:
@@ -70,7 +71,7 @@ def catch_exception():
 
 
 def sleep_in_slices():
-    while True:
+    while not over[0]:
         time.sleep(0.01)
 
 
@@ -108,7 +109,7 @@ def test_code_that_spins_is_reported_stopped_and_parked_and_others_go_on(what, c
         bad = here.start(poison(what), workflow_id="bad")
         good = here.start(Good)
         good.signal("go", 1)
-        assert good.result(20) == 1
+        assert good.result(WAIT_S) == 1
         marker = parked(bad)[0]
         assert marker["markerName"] == "pyflow.park.1"
         assert re.search(
@@ -138,7 +139,7 @@ class Standing:
 @pytest.mark.parametrize("limit_s", [0.3, 2.0])
 def test_a_machine_that_stands_still_is_not_counted_as_the_codes_time(limit_s, monkeypatch):
     now_s = [0.0]
-    monkeypatch.setattr(watchdog_module.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(watchdog_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
     owner, watchdog = Standing(), Watchdog(limit_s)
     watchdog.look([owner])
     now_s[0] += 100 * limit_s
@@ -180,9 +181,9 @@ def test_a_thread_that_cannot_be_stopped_is_written_off_and_replaced(caplog):
         (after,) = decider._crews[0]._owners
         assert after is not before
         good.signal("go", 2)
-        assert good.result(20) == 2, "its run was kept by the thread that is gone, and is replayed"
+        assert good.result(WAIT_S) == 2, "its run was kept by the thread that is gone, and is replayed"
         stubborn.set()
-        before.join(20)
+        before.join(WAIT_S)
         assert not before.is_alive()
         assert len(before.decider.kept_runs()) == 0
 
@@ -246,7 +247,7 @@ def test_a_long_replay_that_comes_on_is_no_fault():
         for number in range(6):
             execution.signal("go", number)
             wait_for(lambda: kinds(execution.history()).count("DecisionTaskCompleted") > number, "decision")
-        assert execution.result(20) == 6
+        assert execution.result(WAIT_S) == 6
         assert "MarkerRecorded" not in kinds(execution.history())
 
 
@@ -260,14 +261,14 @@ def test_nobody_is_stopped_while_a_debugger_traces(caplog):
     with site() as here:
         here.decider(poison(traced), watchdog_s=LIMIT_S)
         bad = here.start(poison(traced))
-        assert bad.result(20) is None
+        assert bad.result(WAIT_S) is None
     assert "did not come to a wait" not in caplog.text
 
 
 def test_without_a_watchdog_nobody_is_stopped():
     with site() as here:
         here.decider(poison(lambda: stubborn.wait(3 * LIMIT_S)), watchdog_s=None)
-        assert here.start(poison(stubborn.wait)).result(20) is None
+        assert here.start(poison(stubborn.wait)).result(WAIT_S) is None
 
 
 def test_a_kept_run_that_spins_while_it_is_closed_is_stopped_too(caplog):
@@ -286,7 +287,7 @@ def test_a_kept_run_that_spins_while_it_is_closed_is_stopped_too(caplog):
         wait_for(lambda: "DecisionTaskCompleted" in kinds(clings.history()), "first decision")
         good = here.start(Good)
         good.signal("go", 3)
-        assert good.result(20) == 3
+        assert good.result(WAIT_S) == 3
         wait_for(lambda: "code of workflow id 'clings'" in caplog.text, "report")
 
 
@@ -297,7 +298,7 @@ def test_recursion_without_end_fails_the_workflow_as_any_error_of_its_own():
     with site() as here:
         here.decider(poison(deeper), watchdog_s=LIMIT_S)
         with pytest.raises(pyflow.WorkflowFailedException) as caught:
-            here.start(poison(deeper)).result(20)
+            here.start(poison(deeper)).result(WAIT_S)
         assert caught.value.remote_type == "RecursionError"
 
 
