@@ -1,15 +1,18 @@
 """The ``pyflow`` command in processes of its own."""
 
 import os
+import random
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-WAIT_S = 20.0
+WAIT_S = 60.0
+"""What takes longer on however slow a machine is broken."""
 
 
 def environment() -> dict[str, str]:
@@ -39,6 +42,21 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < deadline, f"no {what} after {WAIT_S} s"
         time.sleep(0.02)
     return found
+
+
+def free_ports(count: int) -> int:
+    """
+    Return the first of so many ports in a row that are free.
+
+    They are below those that the system gives to whoever asks for any, so nobody gets one before it is used.
+    """
+    draw = random.SystemRandom()  # the other one gives the same in each process that tests run in
+    while True:
+        first = draw.randrange(10_000, 30_000)
+        with suppress(OSError), ExitStack() as taken:
+            for port in range(first, first + count):
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
 
 
 class Serving:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,12 +15,13 @@ from typing import Any
 import pytest
 
 import pyflow
+from command import free_ports
 from pyflow.swf.client import create_client
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DOMAIN = "SWFSampleDomain"
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 def blocks(language: str) -> list[str]:
@@ -103,9 +103,7 @@ def shell(tmp_path_factory) -> Iterator[Shell]:
     """The README's service and its domain."""
     folder = tmp_path_factory.mktemp("readme")
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    shell = Shell(folder, port)
+    shell = Shell(folder, free_ports(1))
     with shell.stack:
         shell.start(SERVE, "ready")
         shell.export(EXPORT)

@@ -83,7 +83,7 @@ class Hostile(pyflow.Workflow):
 
 def fibers_alive() -> int:
     gc.collect()
-    return sum(isinstance(each, Fiber) and bool(each) and not each.dead for each in gc.get_objects())
+    return sum(issubclass(type(each), Fiber) and bool(each) and not each.dead for each in gc.get_objects())
 
 
 def evict(count: int) -> None:
