@@ -12,7 +12,8 @@ from pyflow.exceptions import ServiceFault
 from pyflow.local import LocalSWF
 from pyflow.swf.events import attributes_of
 
-WAIT_S = 20.0
+WAIT_S = 60.0
+"""What takes longer on however slow a machine is broken."""
 
 
 class Recording:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from command import Serving, wait_for
+from command import WAIT_S, Serving, wait_for
 from pyflow import get_workflow_status, start_workflow
 from pyflow.exceptions import ServiceFault
 from pyflow.swf.client import Client, create_client
@@ -73,7 +73,7 @@ def test_every_execution_completes_whatever_is_ended(tmp_path, how):
             time.sleep(chance.uniform(0.3, 1.0))
             victim = chance.choice(list(parts))
             parts[victim].process.send_signal(how)
-            status = parts[victim].process.wait(20)
+            status = parts[victim].process.wait(WAIT_S)
             # it ends by the signal itself where it has not come far enough to take it, or found no service to start with
             told = parts[victim].log.read_text()
             assert how == signal.SIGKILL or status in {0, -signal.SIGTERM} or "no service answers" in told, told

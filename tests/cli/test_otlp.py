@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from command import served, serving, wait_for
+from command import WAIT_S, served, serving, wait_for
 from pyflow import handle, start_workflow
 from pyflow.cli import observing
 from pyflow.cli.observing import Observation
@@ -91,7 +91,7 @@ def test_spans_metrics_and_log_lines_carry_the_ids_of_the_run(tmp_path: Path, co
         worker.line("polls")
         execution = start_workflow("d", "Shop", "1.0", "l", input=["book"], client=create_client(url))
         run = handle(execution["workflowId"], execution["runId"], domain="d", client=create_client(url))
-        assert run.result(timeout=20) == 1
+        assert run.result(timeout=WAIT_S) == 1
         worker.line("pricing")
         assert worker.end(signal.SIGTERM) == 0
 

@@ -103,7 +103,7 @@ def test_deadlines_wait_for_a_disk_that_takes_no_writes(clock, tmp_path, caplog)
 
 
 def test_a_disk_that_gives_nothing_at_all_costs_calls_and_not_the_service(clock, tmp_path, caplog) -> None:
-    with LocalSWF(tmp_path / "flow.sqlite", clock=clock, poll_wait_s=0.2) as swf:
+    with LocalSWF(tmp_path / "flow.sqlite", clock=clock, poll_wait_s=0.5) as swf:
         flow = Driver(swf.direct())
         run_id = flow.start()
         flow.decide(decisions.start_timer("t", "5"))
@@ -119,7 +119,7 @@ def test_a_disk_that_gives_nothing_at_all_costs_calls_and_not_the_service(clock,
             assert refused.value.status == 500
         failing.left = None
         polling.start()
-        while not swf._service._waiting:
+        while not swf._service._waiting and polling.is_alive():
             time.sleep(0.001)
         failing.left = 0
         with pytest.raises(ServiceFault):

@@ -116,7 +116,7 @@ def test_what_comes_when_the_own_thread_is_about_to_sleep_is_seen(swf, monkeypat
     monkeypatch.setattr(service, "_idle_s", about_to_sleep)
     service._inbox.ring()
     assert tried.wait(10)
-    until_s = time.monotonic() + 2
+    until_s = time.monotonic() + 30
     while not found and time.monotonic() < until_s:
         time.sleep(0.001)
     assert len(found) == 1

@@ -37,7 +37,7 @@ def test_a_thousand_children_and_a_thousand_functions_are_open_at_most(flow: Dri
 
 def test_so_many_polls_wait_at_a_list_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "POLLERS_MAX", 1)
-    with LocalSWF(poll_wait_s=5.0) as swf:
+    with LocalSWF(poll_wait_s=60.0) as swf:
         flow = Driver(swf.direct())
         first = threading.Thread(target=flow.decision_task)
         first.start()

@@ -126,7 +126,7 @@ def rest(client) -> bytes:
 
 
 def wait_for(what) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while not what():
         assert time.monotonic() < until, "did not come"
         time.sleep(0.001)
@@ -279,17 +279,16 @@ def test_what_is_held_for_a_client_alone_is_let_go_when_it_closes_its_side(clien
 
 
 class TestTime:
-    def test_the_head_of_a_first_and_of_a_further_request_has_its_time(self, listener, monkeypatch) -> None:
+    def test_the_head_of_a_first_and_of_a_further_request_has_its_time(self, listener, client, monkeypatch) -> None:
+        client.sendall(request("/a"))
+        answer(client)
         monkeypatch.setattr("pyflow.serving.connections.HEAD_S", 0.05)
-        for before in (b"", request("/a")):
-            with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as client:
-                if before:
-                    client.sendall(before)
-                    answer(client)
-                    time.sleep(0.1)  # between requests it has more
-                    assert listener._connections
-                client.sendall(b"POST / HT")
-                assert rest(client) == b""
+        with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as first:
+            first.sendall(b"POST / HT")
+            assert rest(first) == b""
+        assert listener._connections, "between requests it has more"
+        client.sendall(b"POST / HT")
+        assert rest(client) == b""
 
     def test_a_body_that_comes_in_drops_has_its_time_as_a_whole(self, client, monkeypatch) -> None:
         monkeypatch.setattr("pyflow.serving.connections.BODY_S", 0.2)
@@ -316,11 +315,8 @@ class TestTime:
         listener.idle_s = 0.3
         client.sendall(request("/large") * 20)
         wait_for(lambda: answers.asked)
-        time.sleep(0.05)
-        asked = len(answers.asked)
-        assert asked < 20
         wait_for(lambda: not listener._connections)
-        assert len(answers.asked) == asked
+        assert len(answers.asked) < 20
 
     def test_a_client_that_is_slow_to_read_gets_everything(self, client) -> None:
         client.sendall(request("/large") * 20)

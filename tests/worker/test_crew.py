@@ -7,7 +7,7 @@ import time
 import pytest
 
 import pyflow
-from crews import Recording, attributes, kinds, site, wait_for
+from crews import WAIT_S, Recording, attributes, kinds, site, wait_for
 from pyflow.exceptions import ServiceFault
 from pyflow.worker import crew as crew_module
 
@@ -41,7 +41,7 @@ def test_a_kept_run_comes_back_to_its_process_with_its_new_events_alone():
         execution = here.start_before(Steps, 9)
         here.worker(step)
         here.decider(Steps, client=client)
-        assert execution.result(20) == 9
+        assert execution.result(WAIT_S) == 9
 
     (first_list, _), *others = client.tasks()
     assert first_list == "tl"
@@ -56,7 +56,7 @@ def test_without_affinity_the_same_is_decided_and_nothing_is_asked_for():
         client = Recording(here.client)
         here.decider(Steps, client=client, affinity=False)
         here.worker(step)
-        assert here.start(Steps, 5).result(20) == 5
+        assert here.start(Steps, 5).result(WAIT_S) == 5
 
     assert {name for name, _ in client.tasks()} == {"tl"}
     assert not any("taskList" in answer for answer in client.answers())
@@ -70,11 +70,11 @@ def test_a_run_is_taken_back_from_a_process_that_is_gone(runs_kept):
         execution = here.start(Waits)
         wait_for(lambda: "DecisionTaskCompleted" in kinds(execution.history()), "first decision")
         gone.stop()
-        thread.join(20)
+        thread.join(WAIT_S)
         here.decider(Waits, runs_kept=runs_kept)
         for number in range(3):
             execution.signal("go", number)
-        assert execution.result(20) == [0, 1, 2]
+        assert execution.result(WAIT_S) == [0, 1, 2]
         timed_out = attributes(execution.history(), "DecisionTaskTimedOut")
         assert [each["timeoutType"] for each in timed_out] == ["SCHEDULE_TO_START"]
 
@@ -90,7 +90,7 @@ def test_a_part_of_a_history_that_no_kept_run_goes_on_with_is_fetched_whole():
         owner.forget(execution.run_id)
         execution.signal("go", 1)
         execution.signal("go", 2)
-        assert execution.result(20) == [0, 1, 2]
+        assert execution.result(WAIT_S) == [0, 1, 2]
         fetched = [request for method, request, _ in client.calls if method == "get_workflow_execution_history"]
         assert fetched
 
@@ -113,7 +113,7 @@ def test_whose_history_cannot_be_fetched_does_without_affinity():
         owner.forget(execution.run_id)
         for number in range(3):
             execution.signal("go", number)
-        assert execution.result(20) == [0, 1, 2]
+        assert execution.result(WAIT_S) == [0, 1, 2]
         assert not decider._crews[0].affinity.on
         assert "DecisionTaskTimedOut" in kinds(execution.history())
 
@@ -132,7 +132,7 @@ def test_a_service_that_forgets_the_task_list_is_noticed():
     with site() as here:
         decider = here.decider(Steps, client=Forgetful(here.client))
         here.worker(step)
-        assert here.start(Steps, 3).result(20) == 3
+        assert here.start(Steps, 3).result(WAIT_S) == 3
         assert not decider._crews[0].affinity.on
 
 
@@ -146,7 +146,7 @@ def test_a_service_that_refuses_the_members_is_no_error(refused):
     with site() as here:
         decider = here.decider(Steps, client=Recording(here.client, fail), affinity=1)
         here.worker(step)
-        assert here.start(Steps, 3).result(20) == 3
+        assert here.start(Steps, 3).result(WAIT_S) == 3
         assert not decider._crews[0].affinity.on
 
 
@@ -160,7 +160,7 @@ def test_a_client_of_an_older_model_is_asked_for_nothing_it_lacks():
         client = OfOldModel(here.client)
         here.decider(Steps, client=client)
         here.worker(step)
-        assert here.start(Steps, 3).result(20) == 3
+        assert here.start(Steps, 3).result(WAIT_S) == 3
         assert not any("startAtPreviousStartedEvent" in request for _, request, _ in client.calls)
         assert not any("taskList" in answer for answer in client.answers())
 
@@ -171,7 +171,7 @@ def test_a_boto3_client_of_this_day_has_what_affinity_needs():
         decider = here.decider(Steps, client=client)
         here.worker(step)
         execution = here.start(Steps, 3)
-        assert execution.result(20) == 3
+        assert execution.result(WAIT_S) == 3
         assert decider._crews[0].affinity.on
         client.close()
 
@@ -186,12 +186,12 @@ def test_stopping_hands_runs_back():
         decider.stop()
         wait_for(decider._stopping.is_set, "stop")
         execution.signal("go", 1)  # to the poll of the own list, which is still under way
-        thread.join(20)
+        thread.join(WAIT_S)
         assert ["taskList" in answer for answer in client.answers()] in ([True, False], [True])
         here.decider(Waits, affinity=False)
         execution.signal("go", 2)
         execution.signal("go", 3)
-        assert execution.result(20) == [1, 2, 3]
+        assert execution.result(WAIT_S) == [1, 2, 3]
 
 
 def test_a_run_is_decided_by_one_thread_and_runs_by_several():
@@ -210,7 +210,7 @@ def test_a_run_is_decided_by_one_thread_and_runs_by_several():
         here.worker(step)
         executions = [here.start(Where, number) for number in range(12)]
         for execution in executions:
-            execution.result(20)
+            execution.result(WAIT_S)
     assert all(len(threads) == 1 for threads in seen.values())
     assert len(set.union(*seen.values())) > 1
 
@@ -264,7 +264,7 @@ def test_a_grace_ends_the_wait_for_polls_under_way():
         time.sleep(0.05)
         assert thread.is_alive()
         decider.stop(grace_s=0.0)
-        thread.join(20)
+        thread.join(WAIT_S)
         assert time.monotonic() - began_s < 20.0
         here.swf.close()
 
@@ -277,7 +277,7 @@ def test_a_poll_that_can_never_be_right_ends_the_loop_with_its_fault():
     with site() as here:
         decider = pyflow.Decider([Steps], "d", "tl", "me", client=Recording(here.client, fail), affinity=False)
         with pytest.raises(ServiceFault, match="identity too long"):
-            decider.poll_for_decision_tasks(max_time=20)
+            decider.poll_for_decision_tasks(max_time=WAIT_S)
 
 
 def test_what_python_cannot_survive_in_a_lane_ends_the_loop(monkeypatch):
@@ -290,7 +290,7 @@ def test_what_python_cannot_survive_in_a_lane_ends_the_loop(monkeypatch):
         decider.ensure_workflows_registered()
         here.start(Steps, 1)
         with pytest.raises(SystemError):
-            decider.poll_for_decision_tasks(max_time=20)
+            decider.poll_for_decision_tasks(max_time=WAIT_S)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import pyflow
-from crews import Recording, attributes, kinds, site, wait_for
+from crews import WAIT_S, Recording, attributes, kinds, site, wait_for
 from pyflow.local.mishaps import Delay, Lose, Refuse
 from pyflow.swf.posts import can_post
 from pyflow.worker import express as express_module
@@ -68,7 +68,7 @@ def test_a_lane_has_its_turn_once_and_all_tasks_follow_one_another(rides, affini
         for number in range(12):
             for execution in executions:
                 execution.signal("go", number)
-        assert [execution.result(20) for execution in executions] == [list(range(12))] * 5
+        assert [execution.result(WAIT_S) for execution in executions] == [list(range(12))] * 5
         lanes = [name for name in rides if "lane" in name]
         assert len(lanes) == len(set(lanes)), "each has polled once, and no poll came back empty"
 
@@ -79,23 +79,24 @@ def test_a_client_whose_calls_are_waited_for_has_lanes_that_poll_again_and_again
         assert not can_post(client)
         here.decider(Steps, client=client, pollers=1, affinity=False)
         here.worker(step)
-        assert here.start(Steps, 5).result(20) == 5
+        assert here.start(Steps, 5).result(WAIT_S) == 5
         assert len([name for name in rides if "lane" in name]) >= 6
 
 
 def test_it_stops_at_once_though_its_polls_wait(caplog):
     with site(poll_wait_s=600) as here:
+        before = set(threading.enumerate())
         decider = pyflow.Decider([Waits], "d", "tl", "me", client=here.client)
         thread = here.run(decider.poll_for_decision_tasks, decider.stop)
         execution = here.start(Waits, 2)
         execution.signal("go")
         execution.signal("go")
-        assert execution.result(20) == [None, None]
+        assert execution.result(WAIT_S) == [None, None]
         wait_for(lambda: decider.idle, "end of what is under way")
         decider.stop(grace_s=15)
-        thread.join(20)
+        thread.join(WAIT_S)
         assert not thread.is_alive()
-        assert not [name for name in (each.name for each in threading.enumerate()) if "lane-pyflow" in name]
+        assert not [each for each in set(threading.enumerate()) - before if "lane-pyflow" in each.name]
         assert "Traceback" not in caplog.text
 
 
@@ -116,7 +117,7 @@ def test_an_answer_that_does_not_go_well_is_the_lanes_and_nothing_is_lost_or_dou
         here.decider(Steps, pollers=1)
         here.worker(step)
         execution = here.start(Steps, 4)
-        assert execution.result(20) == 4
+        assert execution.result(WAIT_S) == 4
         happened = kinds(execution.history())
         assert len(met) == 3
         assert happened.count("ActivityTaskScheduled") == 4
@@ -141,7 +142,7 @@ def test_a_token_that_is_not_taken_makes_the_run_be_replayed(caplog):
         wait_for(lambda: decider.runs_alive == 0, "run that is let go of")
         for number in range(2):
             execution.signal("go", number)
-        assert execution.result(20) == [0, 1]
+        assert execution.result(WAIT_S) == [0, 1]
         assert "its response did not arrive" in caplog.text
 
 
@@ -151,20 +152,20 @@ def test_a_run_that_cannot_be_decided_is_parked_and_the_lane_goes_on():
         here.worker(step)
         bad = here.start(Poison)
         good = here.start(Steps, 3)
-        assert good.result(20) == 3
+        assert good.result(WAIT_S) == 3
         wait_for(lambda: attributes(bad.history(), "MarkerRecorded"), "marker of parking")
-        assert here.start(Steps, 2).result(20) == 2
+        assert here.start(Steps, 2).result(WAIT_S) == 2
 
 
 def test_a_history_of_several_pages_is_gathered_by_the_lane():
     with site(poll_wait_s=1) as here:
         here.decider(Steps, Waits, pollers=1, affinity=False)
         here.worker(step)
-        assert here.start(Steps, 1).result(20) == 1
+        assert here.start(Steps, 1).result(WAIT_S) == 1
         stopped = here.start_before(Waits, 1_100)
         for number in range(1_100):
             stopped.signal("go", number)
-        assert stopped.result(20) == list(range(1_100))
+        assert stopped.result(WAIT_S) == list(range(1_100))
 
 
 def test_what_breaks_beside_the_lane_ends_the_loop(monkeypatch):
@@ -177,7 +178,7 @@ def test_what_breaks_beside_the_lane_ends_the_loop(monkeypatch):
         monkeypatch.setattr(express_module.Answering, "response", broken)
         here.start(Steps, 1)
         with pytest.raises(RuntimeError, match="no"):
-            decider.poll_for_decision_tasks(max_time=20)
+            decider.poll_for_decision_tasks(max_time=WAIT_S)
 
 
 def test_while_an_answer_is_not_taken_the_lane_is_not_idle_and_takes_no_more_tasks(monkeypatch):
@@ -205,7 +206,7 @@ def test_while_an_answer_is_not_taken_the_lane_is_not_idle_and_takes_no_more_tas
         throttled.clear()
         for execution in executions:
             execution.signal("go")
-        assert [execution.result(20) for execution in executions] == [[None]] * 6
+        assert [execution.result(WAIT_S) for execution in executions] == [[None]] * 6
         wait_for(lambda: decider.idle, "end of what is under way")
 
 
@@ -222,7 +223,7 @@ def test_a_poll_whose_task_cannot_be_taken_ends_the_loop(monkeypatch, where):
         monkeypatch.setattr(*{"begin": (Crew, "_owner_of", broken), "end": (Poller, "end", broken)}[where])
         here.start(Steps, 1)
         with pytest.raises(RuntimeError, match="no"):
-            decider.poll_for_decision_tasks(max_time=20)
+            decider.poll_for_decision_tasks(max_time=WAIT_S)
 
 
 def test_tasks_under_way_when_it_stops_are_answered():
@@ -237,7 +238,7 @@ def test_tasks_under_way_when_it_stops_are_answered():
             thread.start()
             time.sleep(0.02)
             decider.stop()
-            thread.join(20)
+            thread.join(WAIT_S)
             assert not thread.is_alive()
             stops += 1
             assert stops < 1_000

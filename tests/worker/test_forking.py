@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 import pyflow
-from crews import kinds, site, wait_for
+from crews import WAIT_S, kinds, site, wait_for
 from histories import task
 
 FIRST = """
@@ -90,7 +90,7 @@ class TestFork:
             wait_for(lambda: "DecisionTaskCompleted" in kinds(execution.history()), "first decision")
             in_child(lambda: refuses(decider))
             execution.signal("go", 7)
-            assert execution.result(20) == 7
+            assert execution.result(WAIT_S) == 7
 
     @pytest.mark.parametrize("where", ["workflow", "activity"])
     def test_a_fork_from_inside_of_code(self, where):
@@ -114,5 +114,5 @@ class TestFork:
         with site() as here:
             deciders = [here.decider(Forks)]
             here.worker(forks)
-            assert here.start(Forks).result(20) == 1
+            assert here.start(Forks).result(WAIT_S) == 1
         assert len(done) == 1

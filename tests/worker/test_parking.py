@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 import pyflow
-from crews import attributes, kinds, site, wait_for
+from crews import WAIT_S, attributes, kinds, site, wait_for
 from pyflow.local import VirtualClock
 
 
@@ -66,7 +66,7 @@ def test_a_parked_run_costs_few_events_and_goes_on_when_fixed_code_comes():
         here.decider(Before)
         clock.advance(600)
         execution.signal("go")
-        assert execution.result(20) == "before"
+        assert execution.result(WAIT_S) == "before"
 
 
 @pytest.mark.parametrize("clock", [time.process_time, pytest.param(time.perf_counter, marks=pytest.mark.proof)])
@@ -112,7 +112,7 @@ def test_what_is_done_with_code_that_does_not_fit_is_settable(policy, made):
             wait_for(lambda: made in kinds(execution.history()[before:]), made)
         if policy == "fail":
             with pytest.raises(pyflow.WorkflowFailedException, match="cannot be decided") as caught:
-                execution.result(20)
+                execution.result(WAIT_S)
             assert "history holds TimerStarted sleep1" in caught.value.details
 
 

@@ -132,15 +132,20 @@ def test_a_cancel_in_a_pause_ends_it(service):
 
 
 def test_the_heart_beats_through_a_pause(service):
-    @pyflow.activity("charge", start_to_close=60, heartbeat=1, retry_in_worker=RetryPolicy(initial=0.5, jitter=0))
+    attempts = []
+
+    @pyflow.activity("charge", start_to_close=60, heartbeat=1, retry_in_worker=RetryPolicy(initial=50, jitter=0))
     def charge(_):
-        if activity.current().attempt_in_worker == 1:
-            raise Flaky
-        return len(service.beats)
+        attempts.append(activity.current().attempt_in_worker)
+        raise Flaky
 
-    _, answer = outcome_of(service, charge)
+    service.put("0")
+    with working(service, charge):
+        service.until(lambda: attempts and len(service.beats) >= 2)
+        service.cancel = {"token0"}
+        service.answered(1)
 
-    assert int(answer["result"]) >= 1
+    assert attempts == [1]
 
 
 def test_in_a_flow_there_are_no_pauses(flow):
@@ -165,10 +170,12 @@ def test_bodies_begin_at_most_so_often(service, of):
         begun_s.append(time.monotonic())
 
     service.put("0", "1", "2", "3")
+    before_s = time.monotonic()
     with working(service, charge, max_per_second=20 if of == "worker" else None):
         service.answered(4)
 
-    assert max(begun_s) - min(begun_s) > 0.12
+    # Not from the first body on: that one may begin later than it might.
+    assert max(begun_s) - before_s > 0.14
 
 
 def test_a_task_that_waits_for_its_turn_does_not_begin_once_it_is_canceled(service):

@@ -69,6 +69,9 @@ class TestExpress:
         self.begun, self.takes, self.given = [], True, SimpleQueue()
         self.express = self.another()
         self.thread = threading.Thread(target=self.rides, daemon=True)
+        yield
+        self.stop.set()
+        self.express.withdraw()
 
     def another(self):
         return Express(self.client, {"domain": "d"}, self.slots, self.begins, self.stop, backoff_max_s=2.0)
@@ -210,7 +213,7 @@ class TestExpress:
         self.client.post = lambda _: raising(RuntimeError("can't start new thread"))()
         poll.done(lambda: TASK)
 
-        assert isinstance(self.given.get(timeout=2), RuntimeError)
+        assert isinstance(self.given.get(timeout=10), RuntimeError)
         assert self.begun == [TASK]
         assert self.taken == 1, "of the body"
 
@@ -222,7 +225,7 @@ class TestExpress:
 
         self.ends()
 
-        assert isinstance(self.given.get(timeout=2), RuntimeError)
+        assert isinstance(self.given.get(timeout=10), RuntimeError)
         assert self.taken == 1
 
     def test_many_polls_that_fail_as_soon_as_they_have_room_do_not_pile_up(self):

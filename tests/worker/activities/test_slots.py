@@ -1,4 +1,5 @@
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -145,11 +146,17 @@ def test_a_crowd_of_threads_holds_no_more_than_there_is_and_leaves_all_of_it(siz
     assert slots._free == sizes
 
 
-def test_starts_are_spaced_and_a_start_not_taken_costs_nothing():
+def test_starts_are_spaced_and_a_start_not_taken_costs_nothing(monkeypatch):
+    now_s = [1_000.0]
+    monkeypatch.setattr(slots_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
     pace = Pace(10)
 
-    assert [round(pace.take(), 1) for _ in range(3)] == [0.0, 0.1, 0.2]
-    assert round(pace.wait_s(), 1) == round(pace.wait_s(), 1) == 0.3
+    assert [round(pace.take(), 3) for _ in range(3)] == [0.0, 0.1, 0.2]
+    assert round(pace.wait_s(), 3) == round(pace.wait_s(), 3) == 0.3
+    now_s[0] += 0.05
+    assert round(pace.take(), 3) == 0.25
+    now_s[0] += 60
+    assert [round(pace.take(), 3) for _ in range(2)] == [0.0, 0.1], "nothing is saved up"
 
 
 def test_without_a_limit_nothing_waits():

@@ -248,9 +248,9 @@ def test_bodies_run_at_once_up_to_the_concurrency_and_no_task_is_polled_for_with
     service.put("0", "1", "2", "3", "4", "5")
 
     def body(_: int) -> None:
-        together.wait(timeout=5)
+        together.wait(timeout=30)
         polls_seen.append(service.polls)
-        together.wait(timeout=5)
+        together.wait(timeout=30)
 
     answers = work(service, Charge(body), until=6, concurrency=3)
 
@@ -265,17 +265,17 @@ def test_stop_waits_for_the_body_under_way():
 
     def body(_: int) -> int:
         started.set()
-        go_on.wait(5)
+        go_on.wait(30)
         return 7
 
     worker = ActivityWorker([Charge(body)], "d", "list", "me", service)
     thread = threading.Thread(target=worker.run)
     thread.start()
-    assert started.wait(5)
+    assert started.wait(30)
     worker.stop()
     assert not worker.idle
     go_on.set()
-    thread.join(5)
+    thread.join(30)
 
     assert not thread.is_alive()
     assert service.answers == [("completed", {"taskToken": "token0", "result": "7"})]
@@ -288,15 +288,15 @@ def test_stopped_while_it_waits_for_room_it_polls_no_more():
 
     def body(_: int) -> None:
         started.set()
-        go_on.wait(5)
+        go_on.wait(30)
 
     worker = ActivityWorker([Charge(body)], "d", "list", "me", service, concurrency=1)
     thread = threading.Thread(target=worker.run)
     thread.start()
-    assert started.wait(5)
+    assert started.wait(30)
     worker.stop()
     go_on.set()
-    thread.join(5)
+    thread.join(30)
 
     assert not thread.is_alive()
     assert service.polls == 1
