@@ -395,8 +395,8 @@ class Site:
             }
             for number, value in enumerate(inputs)
         ]
+        self._execution = task["workflowExecution"]  # from here on a body may ask for the history
         self.own.respond_decision_task_completed(taskToken=task["taskToken"], decisions=decisions)
-        self._execution = task["workflowExecution"]
 
     def history(self, *kinds):
         events, more = [], {}
