@@ -155,3 +155,10 @@ def test_the_parents_policy_reaches_the_run_that_went_on(flow: Driver) -> None:
     new = next_run(flow, task["workflowExecution"]["runId"], "kid")
     flow.client.terminate_workflow_execution(domain="d", workflowId="w", runId=run_id)
     assert flow.describe(new, "kid")["executionInfo"]["closeStatus"] == "TERMINATED"
+
+
+def test_its_workflow_id_is_never_free_for_a_child_of_the_same_answer(flow: Driver) -> None:
+    run_id = flow.start()
+    flow.decide(child("w"), decisions.continue_as_new_workflow_execution())
+    found = flow.client.list_open_workflow_executions(domain="d", startTimeFilter={"oldestDate": 0})["executionInfos"]
+    assert [info["execution"] for info in found] == [{"workflowId": "w", "runId": next_run(flow, run_id)}]

@@ -310,7 +310,8 @@ def _continue_as_new(turn: Turn, asked: Attributes, completed_id: int, world: Wo
         attributes["tagList"] = tag_list
     attributes["decisionTaskCompletedEventId"] = completed_id
     close(turn, "WorkflowExecutionContinuedAsNew", attributes, "CONTINUED_AS_NEW")
-    turn.effects.append(StartSuccessor(run_id, workflow_type, effective, asked.get("input"), tag_list))
+    # Before what else follows: the workflow id is never free, not even for a child that was asked for in the same answer.
+    turn.effects.insert(0, StartSuccessor(run_id, workflow_type, effective, asked.get("input"), tag_list))
 
 
 Rule = Callable[[Turn, Attributes, int, World], None]
