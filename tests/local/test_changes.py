@@ -1,8 +1,12 @@
 """What is kept of groups, and when the tables follow: they never hold anything else than if they had been written each time."""
 
+import shutil
 import sqlite3
+import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, Self
 
 import pytest
 from hypothesis import given
@@ -154,9 +158,67 @@ def test_much_does_not_stay_in_memory():
         kept = []
         for number in range(EVENTS_KEPT_MAX // 2 + 10):
             flow.start(f"w{number}")
-            kept.append(len(store._kept.events))
+            kept.append(sum(len(change.events) for change in store._kept))
     assert max(kept) == EVENTS_KEPT_MAX
     assert kept[-1] < 20
+
+
+class CutShort:
+    """Raises KeyboardInterrupt before a step of the store: once, where so many were done within its ``with`` block."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __enter__(self) -> Self:
+        self._before = sys.gettrace()
+        sys.settrace(self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def _look(self, frame: FrameType, event: str, _: object) -> Any:
+        if not frame.f_code.co_filename.endswith(("local/store.py", "local/changes.py")):
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self._look
+
+
+def cut_short(path: Path | str, after: int) -> bool:
+    """Whether a call was cut short after so many steps; if so, it is done once more, and all is sound."""
+    with LocalSWF(path, poll_wait_s=0.0, thread=False, fast=True) as swf:
+        flow = Driver(swf.direct())
+        run_id = flow.start()
+        task = flow.decision_task()
+        flow.events(run_id)  # so nothing is kept of groups before
+        cut = CutShort(after)
+        with suppress(KeyboardInterrupt), cut:
+            flow.respond(task, activity(schedule_to_start_timeout="9"))
+        flow.signal()
+        if isinstance(path, Path):
+            for name in (path.name, f"{path.name}-wal"):
+                shutil.copy(path.with_name(name), path.with_name(f"copy-{name}"))
+        told = flow.events(run_id)
+        assert [event["eventId"] for event in told] == list(range(1, len(told) + 1))
+        assert flow.describe(run_id)["openCounts"]["openActivityTasks"] == 1
+        assert flow.activity_task()["activityId"] == "a"
+    if isinstance(path, Path):
+        with LocalSWF(path.with_name(f"copy-{path.name}"), poll_wait_s=0.0, fast=True) as swf:
+            flow.client = swf.direct()
+            assert flow.events(run_id) == told
+    return cut.left <= 0
+
+
+@pytest.mark.parametrize("place", ["file", "memory"])
+def test_a_group_that_is_cut_short_anywhere_is_there_as_a_whole_or_not_at_all(tmp_path, place):
+    steps = 1
+    while cut_short(tmp_path / f"{steps}.sqlite" if place == "file" else ":memory:", steps):
+        steps += 1
+    assert steps > 20
 
 
 def test_what_is_not_committed_when_it_is_closed_is_not_kept(tmp_path):

@@ -70,10 +70,6 @@ class NetChange:
         for change in changes:
             self.add(change)
 
-    def __bool__(self) -> bool:
-        """Whether anything has changed."""
-        return bool(self.events or self.states or self.items)
-
     def add(self, change: Change) -> None:
         """Take in what was changed next."""
         self.events += change.events

@@ -1,8 +1,8 @@
 """
 The database: the only place that speaks SQL (with rows.py, which holds the statements of single rows).
 
-Operations change the state in memory and say here what they appended and touched. ``commit`` keeps the net change of a whole
-group of them as one row; the tables are brought up to date when there is much of it, or before somebody reads. So what is read is
+Operations change the state in memory and say here what they appended and touched. ``commit`` keeps what a whole group of them
+changed as one row; the tables are brought up to date when there is much of it, or before somebody reads. So what is read is
 always all there is, and a task that is scheduled, handed out and closed within moments never has a row.
 """
 
@@ -40,9 +40,8 @@ class Store:
         self._events: list[Row] = []
         self._items: list[tuple[Execution, OpenItem]] = []
         self._executions: list[Execution] = []
-        changes = connection.execute("SELECT change FROM changes ORDER BY number")
-        self._kept = NetChange(*(Change.decode(change) for (change,) in changes))
-        self._kept_bytes = 0
+        self._kept = self._read_kept()
+        self._kept_events = self._kept_bytes = 0
         self._kept_is_written = False
 
     # -- writing
@@ -64,25 +63,34 @@ class Store:
 
     def commit(self) -> None:
         """Make the group durable."""
-        in_transaction = self._connection.in_transaction
-        if in_transaction or len(self._kept.events) >= EVENTS_KEPT_MAX or self._kept_bytes >= BYTES_KEPT_MAX:
+        is_much = self._kept_events >= EVENTS_KEPT_MAX or self._kept_bytes >= BYTES_KEPT_MAX
+        if self._connection.in_transaction or is_much:
             self._settle()
         elif self._has_changed:
             change = self._take_change()
+            self._kept_events += len(change.events) or 1  # a heartbeat has none
             if self._durable:
                 kept = change.encode()
-                self._connection.execute("INSERT INTO changes (change) VALUES (?)", (kept,))
                 self._kept_bytes += len(kept)
-            self._kept.add(change)
+                self._connection.execute("INSERT INTO changes (change) VALUES (?)", (kept,))
+            self._kept.append(change)
 
     def roll_back(self) -> None:
-        """Forget the group. What is in memory is worth nothing afterwards."""
+        """
+        Forget the group, unless it is committed: a commit may have been cut short by an exception from outside behind its last
+        step. What is in memory elsewhere is worth nothing afterwards.
+        """
         self._events.clear()
         self._items.clear()
         self._executions.clear()
+        in_transaction = self._connection.in_transaction
+        if self._kept_is_written and not in_transaction:
+            self._kept = []
         self._kept_is_written = False
-        if self._connection.in_transaction:
+        if in_transaction:
             self._connection.execute("ROLLBACK")
+        if self._durable:
+            self._kept = self._read_kept()
 
     def forget_executions(self) -> None:
         """Forget all executions, with all that is open in them."""
@@ -120,15 +128,20 @@ class Store:
             if self._durable and self._kept:
                 self._connection.execute("DELETE FROM changes")
             self._connection.execute("COMMIT")
-        self._kept = NetChange()
-        self._kept_bytes = 0
+        self._kept = []
+        self._kept_events = self._kept_bytes = 0
         self._kept_is_written = False
+
+    def _read_kept(self) -> list[Change]:
+        """Return what the file keeps of groups that the tables lack."""
+        kept = self._connection.execute("SELECT change FROM changes ORDER BY number")
+        return [Change.decode(change) for (change,) in kept]
 
     def _flush(self) -> None:
         """Write into the tables what they lack, inside the group's transaction, so that queries see it."""
         if self._kept and not self._kept_is_written:
             self._begin()
-            self._write_change(self._kept)
+            self._write_change(NetChange(*self._kept))
             self._kept_is_written = True
         if self._has_changed:
             self._begin()
