@@ -15,8 +15,8 @@ import pytest
 import decisions
 from local_driver import Driver, activity, child
 from pyflow.exceptions import PyflowException
-from pyflow.local import LocalSWF, VirtualClock
-from pyflow.local.files import LOG_BYTES, OwnerLock
+from pyflow.local import LocalSWF, VirtualClock, files
+from pyflow.local.files import LOG_BYTES, SINCE_VERSION_1, OwnerLock
 
 
 def reopened(path, clock: VirtualClock) -> tuple[LocalSWF, Driver]:
@@ -187,6 +187,51 @@ def test_a_file_of_version_1_is_gone_on_with_and_an_older_pyflow_sees_that(tmp_p
         flow.start("other")
     with LocalSWF(path, fast=fast) as swf:
         assert swf.direct().count_open_workflow_executions(domain="d", startTimeFilter={"oldestDate": 0})["count"] == 2
+
+
+def test_an_older_pyflow_sees_it_too_where_the_step_to_today_s_version_was_cut_short(tmp_path) -> None:
+    """The process was killed when the log held the step, and the file did not yet."""
+    path = tmp_path / "flow.sqlite"
+    a_file_of_version_1(path)
+    connection = sqlite3.connect(path)
+    connection.executescript(f"BEGIN; {SINCE_VERSION_1}; PRAGMA user_version = 2; COMMIT;")
+    for name in ("flow.sqlite", "flow.sqlite-wal"):
+        shutil.copy(tmp_path / name, tmp_path / name.replace("flow", "cut"))
+    connection.close()
+    cut = tmp_path / "cut.sqlite"
+    assert version_in(cut) == 1
+    with LocalSWF(cut):
+        assert version_in(cut) == 2
+
+
+@pytest.mark.parametrize("writes", ["PRAGMA wal_checkpoint(TRUNCATE)", "COMMIT"])
+def test_a_file_that_cannot_be_brought_up_to_date_is_refused_and_let_go(tmp_path, monkeypatch, writes: str) -> None:
+    """The disk is full when it starts; what is kept of groups is still there afterwards."""
+    path, copy = tmp_path / "flow.sqlite", tmp_path / "copy.sqlite"
+    if writes == "COMMIT":
+        with LocalSWF(path) as swf:
+            Driver(swf.direct()).start()
+            for name in ("", "-wal"):
+                shutil.copy(f"{path}{name}", f"{copy}{name}")
+    else:
+        a_file_of_version_1(copy)
+
+    class Full(sqlite3.Connection):
+        def execute(self, statement, *values):
+            if statement == writes:
+                raise sqlite3.OperationalError("database or disk is full")
+            return super().execute(statement, *values)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            files,
+            "_open",
+            lambda path: sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Full),
+        )
+        with pytest.raises(PyflowException, match=r"copy\.sqlite cannot be .*: database or disk is full"):
+            LocalSWF(copy)
+    with LocalSWF(copy) as swf:
+        assert swf.direct().count_open_workflow_executions(domain="d", startTimeFilter={"oldestDate": 0})["count"] == 1
 
 
 def test_a_log_without_its_file_is_not_thrown_away(tmp_path) -> None:

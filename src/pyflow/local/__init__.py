@@ -10,6 +10,7 @@ The embedded SWF service: the wire protocol on SQLite, behind three doors.
 """
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -86,15 +87,20 @@ class LocalSWF:
             try:
                 store = Store(connection, durable=self.path != ":memory:")
                 engine = Engine(store, Ids(seed, store.last_run()), _beginning(self._clock, store))
+                engine.require_lambda_role = require_lambda_role
+                engine.throttles = Throttles(engine.clock) if aws_throttles else None
+                elsewhere = RemoteFunctions(lambda_endpoint_url) if lambda_endpoint_url else None
+                self._service = Service(
+                    engine, lambdas or {}, poll_wait_s, elsewhere, lambda_threads=lambda_threads, thread=thread
+                )
+            except sqlite3.OperationalError as error:
+                connection.close()
+                raise PyflowException(
+                    f"{self.path} cannot be brought up to date: {error}. What is in it is still there."
+                ) from error
             except Exception as error:
                 connection.close()
                 raise PyflowException(f"{self.path} does not hold what it should: {error!r}") from error
-            engine.require_lambda_role = require_lambda_role
-            engine.throttles = Throttles(engine.clock) if aws_throttles else None
-            elsewhere = RemoteFunctions(lambda_endpoint_url) if lambda_endpoint_url else None
-            self._service = Service(
-                engine, lambdas or {}, poll_wait_s, elsewhere, lambda_threads=lambda_threads, thread=thread
-            )
         except BaseException:
             self._release()
             raise

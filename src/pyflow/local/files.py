@@ -57,8 +57,8 @@ class OwnerLock:
         os.close(self._descriptor)
 
 
-def _check_header(database: Path) -> None:
-    """Refuse a file that is not ours, by its first 100 bytes and without opening it as a database."""
+def _checked_version(database: Path) -> int:
+    """Return a file's schema version by its first 100 bytes, without opening it as a database; refuse one that is not ours."""
     with database.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or not header.startswith(MAGIC):
@@ -75,6 +75,7 @@ def _check_header(database: Path) -> None:
             f"{database} has schema version {version}; this pyflow reads versions 1 to {SCHEMA_VERSION}. "
             f"Nothing was written to it. Use the pyflow that made it, or another file."
         )
+    return version
 
 
 def _create(database: Path) -> None:
@@ -113,11 +114,10 @@ def _upgrade(connection: sqlite3.Connection) -> None:
     Make a file of version 1 one of today's.
 
     The header says so in the file itself before anything else is kept in it: an older pyflow looks for it there, and would miss
-    what stands in the new table.
+    what stands in the new table. Where the process before this one was killed on the way, it is in the log alone.
     """
-    if connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,):
-        return
-    connection.executescript(f"BEGIN; {SINCE_VERSION_1}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA_VERSION,):
+        connection.executescript(f"BEGIN; {SINCE_VERSION_1}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -163,14 +163,33 @@ def connect(path: str, *, fast: bool = False) -> sqlite3.Connection:
         _build(connection)
         return connection
     database = Path(path)
+    version = SCHEMA_VERSION
     try:
         if database.exists() and database.stat().st_size:
-            _check_header(database)
+            version = _checked_version(database)
         else:
             _create(database)
         connection = _open(path)
     except (OSError, sqlite3.Error) as error:
         raise PyflowException(f"{path} cannot be used as a database: {error}") from error
+    try:
+        _check(connection, database, fast=fast)
+        if version != SCHEMA_VERSION:
+            _upgrade(connection)
+        if not fast:
+            real = database.resolve()
+            _lay_out(real.with_name(real.name + "-wal"))
+    except (OSError, sqlite3.Error) as error:
+        connection.close()
+        raise PyflowException(f"{path} cannot be brought up to date: {error}. What is in it is still there.") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, database: Path, *, fast: bool) -> None:
+    """Set a connection up; refuse a database that does not read."""
     try:
         for pragma in (*PRAGMAS, f"synchronous = {'NORMAL' if fast else 'FULL'}"):
             connection.execute(f"PRAGMA {pragma}")
@@ -179,13 +198,6 @@ def connect(path: str, *, fast: bool = False) -> sqlite3.Connection:
         problems = connection.execute("PRAGMA quick_check(1)").fetchall() if small else [("ok",)]
     except (sqlite3.Error, UnicodeDecodeError) as error:
         # A damaged schema gets into the text of SQLite's error, which then is no text.
-        connection.close()
-        raise PyflowException(f"{path} does not read as a database: {error}. Nothing was written to it.") from error
+        raise PyflowException(f"{database} does not read as a database: {error}. Nothing was written to it.") from error
     if problems != [("ok",)]:
-        connection.close()
-        raise PyflowException(f"{path} is damaged: {problems[0][0]}. Restore a copy, or name another file.")
-    _upgrade(connection)
-    if not fast:
-        real = database.resolve()
-        _lay_out(real.with_name(real.name + "-wal"))
-    return connection
+        raise PyflowException(f"{database} is damaged: {problems[0][0]}. Restore a copy, or name another file.")
