@@ -131,6 +131,39 @@ def test_a_disk_that_gives_nothing_at_all_costs_calls_and_not_the_service(clock,
         assert flow.history(run_id)[-2:] == ["TimerFired", "DecisionTaskScheduled"]
 
 
+@pytest.mark.parametrize("thread", [True, False])
+def test_a_poll_that_waits_is_not_refused_for_what_the_disk_does_not_take(
+    monkeypatch, tmp_path, caplog, thread
+) -> None:
+    """It may be the one that finds much to be written; and who is refused stands in no line any more."""
+    monkeypatch.setattr("pyflow.local.store.EVENTS_KEPT_MAX", 1)
+    with LocalSWF(tmp_path / "flow.sqlite", poll_wait_s=20.0 if thread else 0.0, thread=thread) as swf:
+        monkeypatch.setattr(swf._service, "_may_lead", lambda: False)
+        flow = Driver(swf.direct())
+        flow.start()
+        failing = FailingConnection(swf)
+        failing.left = 0
+        polled: list[Any] = []
+
+        def poll() -> None:
+            try:
+                polled.append(flow.client.poll_for_decision_task(domain="d", taskList={"name": "other"}))
+            except BaseException as error:
+                polled.append(error)
+
+        polling = threading.Thread(target=poll)
+        polling.start()
+        while "takes no writes" not in caplog.text and polling.is_alive():
+            time.sleep(0.001)
+        failing.left = None
+        flow.start("other", taskList={"name": "other"})
+        polling.join(10)
+        if not thread:
+            assert polled.pop() == {"previousStartedEventId": 0, "startedEventId": 0}
+            poll()
+        assert [task["workflowExecution"]["workflowId"] for task in polled] == ["other"]
+
+
 class Stubborn:
     """A client that asks once more where the service failed."""
 

@@ -427,7 +427,8 @@ class Service:
                 self._do_over(group)
             else:
                 self._start_over()
-                self._give_up(group, error)
+                # One that waits has its place in line, and nothing of it was to be written.
+                self._give_up([call for call in group if call not in self._waiting], error)
         else:
             self._let_go()
 
