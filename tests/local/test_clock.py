@@ -75,6 +75,7 @@ def test_no_timeout_strikes_an_activity_that_is_being_done(skipping: Driver) -> 
         run_id = skipping.start()
         work = {}
         while "taskToken" not in work:
+            assert skipping.describe(run_id)["executionInfo"]["executionStatus"] == "OPEN"
             work = skipping.client.poll_for_activity_task(domain="d", taskList={"name": "tl"})
         time.sleep(0.1)
         skipping.client.respond_activity_task_completed(taskToken=work["taskToken"])

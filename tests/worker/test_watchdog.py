@@ -104,9 +104,17 @@ def parked(execution):
 )
 def test_code_that_spins_is_reported_stopped_and_parked_and_others_go_on(what, caplog):
     hits.clear()
+
+    def interrupted():
+        try:
+            what()
+        except BaseException:
+            hits.append(1)
+            raise
+
     with site() as here:
-        here.decider(poison(what), Good, watchdog_s=LIMIT_S)
-        bad = here.start(poison(what), workflow_id="bad")
+        here.decider(poison(interrupted), Good, watchdog_s=LIMIT_S)
+        bad = here.start(poison(interrupted), workflow_id="bad")
         good = here.start(Good)
         good.signal("go", 1)
         assert good.result(WAIT_S) == 1
@@ -119,6 +127,7 @@ def test_code_that_spins_is_reported_stopped_and_parked_and_others_go_on(what, c
         assert "workflow id 'bad'" in report
         assert f"in {what.__name__}" in report, "the stack is there"
         assert "WorkflowExecutionFailed" not in kinds(bad.history())
+        wait_for(lambda: hits, "interrupt")
 
 
 class Standing:
