@@ -128,3 +128,13 @@ def test_a_closed_run_keeps_its_last_event_in_memory_and_the_others_in_the_file_
 
     assert [event.type for event in run.recent] == ["WorkflowExecutionCompleted"]
     assert flow.history(run_id)[-2:] == ["MarkerRecorded", "WorkflowExecutionCompleted"]
+
+
+def test_who_waits_for_an_execution_that_is_forgotten_is_not_told_of_another(flow):
+    """The next one has the same number."""
+    thread = waiter(flow, flow.start())
+    flow.swf.forget_executions()
+    flow.start()
+    flow.decide(decisions.complete_workflow_execution(result="another's"))
+    thread.join(10)
+    assert flow.told == [None]

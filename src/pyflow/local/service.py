@@ -326,7 +326,11 @@ class Service:
     def forget_executions(self) -> None:
         """Begin again, with the domains and types that are there."""
         self.lambdas.forget()
-        self.run(lambda _: self.engine.forget_executions(), "")
+        self.run(lambda _: self._forget_executions(), "")
+
+    def _forget_executions(self) -> None:
+        self.engine.forget_executions()
+        self._watchers.release()
 
     def leave_to_parent(self) -> None:
         """
