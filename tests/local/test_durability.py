@@ -368,6 +368,18 @@ def test_a_lambda_that_ran_when_the_process_ended_is_not_run_again(tmp_path, clo
         assert driver.last(run_id, "LambdaFunctionFailed")["reason"] == "ServiceRestarted"
 
 
+def test_lambdas_that_waited_begin_in_the_order_in_which_they_were_asked_for(tmp_path) -> None:
+    path = tmp_path / "flow.sqlite"
+    with LocalSWF(path, poll_wait_s=0.0, lambda_threads=False) as swf:
+        flow = Driver(swf.direct())
+        tasks = [(flow.start(name), flow.decision_task())[1] for name in ("a", "b")]
+        for task, name in zip(reversed(tasks), ("first", "second"), strict=True):
+            flow.respond(task, decisions.schedule_lambda_function("l", name))
+        asked = swf._service.lambdas.names
+    with LocalSWF(path, lambda_threads=False) as swf:
+        assert swf._service.lambdas.names == asked == ["first", "second"]
+
+
 def test_a_seed_gives_no_id_again_after_a_restart(tmp_path) -> None:
     drawn = set()
     for name in ("a", "b", "c"):

@@ -16,7 +16,8 @@ import decisions
 from local_driver import Driver, activity, child
 from pyflow.exceptions import PyflowException, ServiceFault
 from pyflow.local import LocalSWF, VirtualClock
-from pyflow.local.store import EVENTS_KEPT_MAX
+from pyflow.local.state import Event, Execution
+from pyflow.local.store import EVENTS_KEPT_MAX, Store
 
 
 class FailingConnection:
@@ -162,6 +163,32 @@ def test_a_poll_that_waits_is_not_refused_for_what_the_disk_does_not_take(
             assert polled.pop() == {"previousStartedEventId": 0, "startedEventId": 0}
             poll()
         assert [task["workflowExecution"]["workflowId"] for task in polled] == ["other"]
+
+
+@pytest.mark.parametrize("fails", ["LambdaFunctionStarted", "LambdaFunctionCompleted"])
+def test_a_lambda_goes_on_when_the_disk_does(monkeypatch, tmp_path, fails) -> None:
+    monkeypatch.setattr("pyflow.local.lambda_tasks.RETRY_S", 0.001)
+    lambdas = {"f": lambda event, context: 1}
+    with LocalSWF(tmp_path / "flow.sqlite", poll_wait_s=0.0, lambdas=lambdas, lambda_threads=False) as swf:
+        flow = Driver(swf.direct())
+        run_id = flow.start()
+        flow.decide(decisions.schedule_lambda_function("l", "f"))
+        append_events, failed = Store.append_events, []
+
+        def full(store: Store, execution: Execution, events: list[Event]) -> None:
+            if events[0].type == fails and not failed:
+                failed.append(True)
+                raise sqlite3.OperationalError("database or disk is full")
+            append_events(store, execution, events)
+
+        monkeypatch.setattr(Store, "append_events", full)
+        swf.run_lambda()
+        assert failed
+        assert flow.history(run_id)[-3:] == [
+            "LambdaFunctionStarted",
+            "LambdaFunctionCompleted",
+            "DecisionTaskScheduled",
+        ]
 
 
 class Stubborn:

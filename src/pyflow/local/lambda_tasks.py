@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from time import sleep
+from typing import Any, Final
 
-from pyflow.exceptions import PyflowException
+from pyflow.exceptions import PyflowException, ServiceFault
 
 from .calls import Context, Work
 from .engine import Engine
@@ -12,6 +13,9 @@ from .lambdas import Function, Invocation, Lambdas, Outcome
 from .rules import tasks
 from .rules.turn import Turn
 from .state import Execution, LambdaTask
+
+RETRY_S: Final = 0.1
+RETRY_MAX_S: Final = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ class LambdaTasks:
             return True
 
         try:
-            return bool(self._run(work, ""))
+            return bool(self._record(work))
         except PyflowException:
             return False
 
@@ -82,6 +86,21 @@ class LambdaTasks:
                 self._engine.settle(turn)
 
         try:
-            self._run(work, "")
+            self._record(work)
         except PyflowException:
             log.warning("the result of Lambda function %r came after the service was closed", invocation.name)
+
+    def _record(self, work: Work) -> Any:
+        """
+        Record what became of a function; again, while the disk takes no writes: nobody else would.
+
+        Raises:
+            PyflowException: the service is closed.
+        """
+        wait_s = RETRY_S
+        while True:
+            try:
+                return self._run(work, "")
+            except ServiceFault:
+                sleep(wait_s)
+                wait_s = min(2 * wait_s, RETRY_MAX_S)

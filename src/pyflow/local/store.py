@@ -264,7 +264,12 @@ class Store:
 
     def lambda_tasks(self) -> list[tuple[int, int, int]]:
         """Return run, event id and started id of all open Lambda functions, in the order of their scheduling."""
-        return self._select("SELECT run, event_id, started_id FROM lambda_tasks ORDER BY run, event_id").fetchall()
+        return self._select(
+            """
+            SELECT t.run, t.event_id, t.started_id FROM lambda_tasks t
+            JOIN events e ON e.run = t.run AND e.id = t.event_id ORDER BY e.sequence
+            """
+        ).fetchall()
 
     # -- executions
 
