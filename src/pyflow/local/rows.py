@@ -22,7 +22,7 @@ class Statement(NamedTuple):
     each: str
     between: str = ", "
 
-    @cache  # noqa: B019 - there are fifteen of them, for ever
+    @cache  # noqa: B019 - one for each table and what is done to it, for ever
     def of(self, count: int) -> str:
         """Return the text for so many rows."""
         return self.head + self.between.join([self.each] * count)
