@@ -6,6 +6,7 @@ The decider, the tools over recorded histories and the tests all drive this one 
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from types import FrameType
 from typing import Any, Final
 
@@ -80,7 +81,6 @@ class Run:
         self._converter = converter
         self._replayer = self.runtime.replayer
         self._strands = self.runtime.strands
-        self._handlers = handlers_of(workflow_class)
         self._cancel_noted = self._drift_told = self._warned = False
 
     # -- history in, decisions out -------------------------------------------------------------------------------------
@@ -232,6 +232,11 @@ class Run:
         main = self._strands.main
         if main is not None:
             self._strands.interrupt(main, event_id, WorkflowCanceledException(cause))
+
+    @cached_property
+    def _handlers(self) -> dict[str, Callable[..., Any]]:
+        """The class's handlers of signals. To look for them takes long, and most runs get no signal."""
+        return handlers_of(self.workflow_class)
 
     def _deliver_signals(self) -> None:
         for event_id, name, text in self._replayer.signals:
