@@ -1,9 +1,7 @@
 """Processes that end in the middle of things: kill -9 under load, forks, bugs of our own."""
 
 import json
-import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -87,15 +85,17 @@ def load(path: Path, name: str, seconds: float, *, until: frozenset[str] | set[s
     command = [sys.executable, "-c", LOAD, str(path), str(Path(__file__).parents[1]), name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        first = process.stdout.readline()
-        assert json.loads(first) == ["ready"]
-        with pytest.raises(PyflowException, match=f"in use by the process with pid {process.pid}"):
-            LocalSWF(path)
-        lines = []
-        while not until <= {json.loads(line)[0] for line in lines}:
-            lines.append(process.stdout.readline())
-        time.sleep(seconds)
-        os.kill(process.pid, signal.SIGKILL)
+        try:
+            first = process.stdout.readline()
+            assert json.loads(first) == ["ready"]
+            with pytest.raises(PyflowException, match=f"in use by the process with pid {process.pid}"):
+                LocalSWF(path)
+            lines = []
+            while not until <= {json.loads(line)[0] for line in lines}:
+                lines.append(process.stdout.readline())
+            time.sleep(seconds)
+        finally:
+            process.kill()
         lines += process.stdout.read().splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]
 

@@ -21,11 +21,16 @@ AGAIN = RetryPolicy(initial=0, max_attempts=100)
 how = {"start_to_close": 60, "heartbeat": 1, "retry": AGAIN}
 
 
+def say_begun(name):
+    """In one piece: others print at the same time."""
+    print(f"{name} began\n", end="", flush=True)
+
+
 def work(name, seconds):
     """Say that it has begun, and take long at the first attempt; the attempt before says how far it was."""
     task = activity.current()
     task.heartbeat({"attempt": task.attempt})
-    print(f"{name} began", flush=True)
+    say_begun(name)
     time.sleep(seconds if task.attempt == 1 else 0)
     return [task.attempt, task.last_details]
 
@@ -46,7 +51,7 @@ async def on_the_loop(name, seconds):
     task.heartbeat({"attempt": task.attempt})
     while task.pulse.pending:
         await asyncio.sleep(0.01)
-    print(f"{name} began", flush=True)
+    say_begun(name)
     await asyncio.sleep(seconds if task.attempt == 1 else 0)
     return [task.attempt, task.last_details]
 
@@ -112,8 +117,10 @@ def test_a_worker_killed_in_the_middle_of_bodies_is_noticed_by_their_heartbeats_
     with service_and_decider(clock) as (client, url):
         execution = start(client, [[name, 600] for name in ALL])
         with worker(tmp_path, url) as first:
-            assert sorted(first.stdout.readline() for _ in ALL) == sorted(f"{name} began\n" for name in ALL)
-            first.kill()
+            try:
+                assert sorted(first.stdout.readline() for _ in ALL) == sorted(f"{name} began\n" for name in ALL)
+            finally:
+                first.kill()
         clock.advance(2)
         second = pyflow.ActivityWorker(ALL.values(), "d", "list", "second", client=client)
         deadline_s = time.monotonic() + 60

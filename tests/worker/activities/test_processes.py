@@ -251,9 +251,11 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
 def test_a_body_dies_with_its_worker(tmp_path):
     with subprocess.Popen(script(tmp_path, input='"hang"'), stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
-        body = int(worker.stdout.readline())
-        assert is_there(body)
-        worker.kill()
+        try:
+            body = int(worker.stdout.readline())
+            assert is_there(body)
+        finally:
+            worker.kill()
 
     until(lambda: not is_there(body))
 
