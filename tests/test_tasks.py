@@ -4,9 +4,9 @@ import threading
 
 import boto3
 import pytest
-from moto import mock_aws
 
 import pyflow
+from moto_in_turn import moto_in_turn
 from pyflow import RetryPolicy, activity
 from pyflow.local import LocalSWF
 from pyflow.tasks import ActivityTask
@@ -320,7 +320,7 @@ def test_bodies_in_threads_each_have_their_own_task():
 def test_a_body_heartbeats_against_moto_too(monkeypatch):
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.setenv(f"AWS_{name}", "testing")
-    with mock_aws():
+    with moto_in_turn():
         assert finished(boto3.client("swf", region_name="us-east-1"), Doing, who) == '["activity1", 1]'
 
 

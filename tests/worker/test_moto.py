@@ -4,9 +4,9 @@ import threading
 
 import boto3
 import pytest
-from moto import mock_aws
 
 import pyflow
+from moto_in_turn import moto_in_turn
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 
@@ -42,7 +42,7 @@ def moto_swf(monkeypatch):
         "DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    with mock_aws():
+    with moto_in_turn():
         client = boto3.client("swf")
         client.register_domain(name="domain", workflowExecutionRetentionPeriodInDays="1")
         yield client
