@@ -8,6 +8,7 @@ import pytest
 
 import decisions
 from local_driver import Driver
+from pyflow.exceptions import PyflowException
 from pyflow.local import LocalSWF
 
 
@@ -192,3 +193,13 @@ def test_an_endpoint_that_does_not_answer_fails_the_function() -> None:
     ended, found = outcome_elsewhere("http://127.0.0.1:1", "f")
     assert (ended, found["reason"]) == ("LambdaFunctionFailed", "EndpointConnectionError")
     assert "did not answer" in json.loads(found["details"])["errorMessage"]
+
+
+@pytest.mark.parametrize("path", [":memory:", "flow.db"])
+def test_an_endpoint_that_is_none_is_told_as_such_and_the_file_is_free_for_others(tmp_path, path) -> None:
+    where = path if path == ":memory:" else tmp_path / path
+    with pytest.raises(PyflowException, match=r"^not a Lambda endpoint: 'nonsense'; expected the form http"):
+        LocalSWF(where, lambda_endpoint_url="nonsense")
+    with pytest.raises(TypeError, match=r"^'int' object is not iterable"):
+        LocalSWF(where, lambdas=5)
+    LocalSWF(where).close()

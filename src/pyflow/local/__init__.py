@@ -57,7 +57,8 @@ class LocalSWF:
         thread: have a thread of its own; without, each call is carried out in the thread that makes it. For tests.
 
     Raises:
-        PyflowException: the file is another program's, damaged, of a newer pyflow, or in use; the text says which.
+        PyflowException: the file is another program's, damaged, of a newer pyflow, in use, or cannot be brought up to date;
+            or the Lambda endpoint is none. The text says which.
     """
 
     def __init__(
@@ -83,15 +84,17 @@ class LocalSWF:
         self._positions = Positions()
         self._clock = clock or SystemClock()
         try:
+            # What the caller says is looked at first: what goes wrong after it is the file's.
+            functions = dict(lambdas or {})
+            elsewhere = RemoteFunctions(lambda_endpoint_url) if lambda_endpoint_url else None
             connection = files.connect(self.path, fast=fast)
             try:
                 store = Store(connection, durable=self.path != ":memory:")
                 engine = Engine(store, Ids(seed, store.last_run()), _beginning(self._clock, store))
                 engine.require_lambda_role = require_lambda_role
                 engine.throttles = Throttles(engine.clock) if aws_throttles else None
-                elsewhere = RemoteFunctions(lambda_endpoint_url) if lambda_endpoint_url else None
                 self._service = Service(
-                    engine, lambdas or {}, poll_wait_s, elsewhere, lambda_threads=lambda_threads, thread=thread
+                    engine, functions, poll_wait_s, elsewhere, lambda_threads=lambda_threads, thread=thread
                 )
             except sqlite3.OperationalError as error:
                 connection.close()
