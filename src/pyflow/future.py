@@ -171,9 +171,8 @@ class Future(Generic[T_co]):
         """
         if self._state is None:
             if timeout is None:
-                await_one = (
-                    self._host.await_one
-                )  # a method of the strands: called in one go, it would be looked for here
+                # A method of the strands: called in one go, it would be looked for here.
+                await_one = self._host.await_one
                 await_one(self)
             else:
                 self._host.enter()

@@ -314,8 +314,11 @@ def test_fast_waits_for_no_disk(tmp_path) -> None:
 def test_an_empty_file_becomes_a_database(tmp_path) -> None:
     path = tmp_path / "flow.sqlite"
     path.touch()
-    LocalSWF(path).close()
-    LocalSWF(path).close()
+    with LocalSWF(path) as swf:
+        run_id = Driver(swf.direct()).start()
+    swf, flow = reopened(path, VirtualClock())
+    with swf:
+        assert flow.history(run_id) == ["WorkflowExecutionStarted", "DecisionTaskScheduled"]
 
 
 def test_threads_that_close_it_together_give_the_file_back_once(tmp_path, monkeypatch) -> None:

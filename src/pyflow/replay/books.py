@@ -120,10 +120,10 @@ class Books:
         self._reserved_open: dict[int, str] = {}
         self._more_count = 0
         self._settled: list[Invocation] = []
-        self._foreseen: list[
-            Invocation
-        ] = []  # asked for over this batch and known to be answered, so never in the outbox
-        self._next_answer = 0  # where in the news the answer to the next ask stands, if all is as usual; else 0
+        # What was asked for over this batch and is known to be answered: it is never in the outbox.
+        self._foreseen: list[Invocation] = []
+        # Where in the news the answer to the next ask stands, if all is as usual; else 0.
+        self._next_answer = 0
         # What the batch at hand shows of the response before it.
         self._completed: HistoryEvent | None = None
         self._answered: list[Invocation] = []

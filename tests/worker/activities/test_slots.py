@@ -84,14 +84,20 @@ def test_a_wait_for_room_ends_with_the_worker():
     assert not slots.wait(stop)
 
 
-def test_a_thread_that_waits_sees_the_end_of_the_worker_and_leaves_its_place(monkeypatch):
-    monkeypatch.setattr(slots_module, "LOOK_S", 0.001)
+def one_that_waits():
+    """The only slot is taken, and a thread waits for it; what that is told comes into the list."""
     slots, stop, given = Slots({"thread": 1}), threading.Event(), []
     assert slots.wait(stop)
     thread = threading.Thread(target=lambda: given.append(slots.wait(stop)))
     thread.start()
     while not slots._waiting:
         thread.join(0.001)
+    return slots, stop, given, thread
+
+
+def test_a_thread_that_waits_sees_the_end_of_the_worker_and_leaves_its_place(monkeypatch):
+    monkeypatch.setattr(slots_module, "LOOK_S", 0.001)
+    slots, stop, given, thread = one_that_waits()
     stop.set()
     thread.join(10)
 
@@ -102,12 +108,7 @@ def test_a_thread_that_waits_sees_the_end_of_the_worker_and_leaves_its_place(mon
 
 def test_room_that_is_given_to_a_thread_once_the_worker_is_to_stop_is_given_back(monkeypatch):
     monkeypatch.setattr(slots_module, "LOOK_S", 60)
-    slots, stop, given = Slots({"thread": 1}), threading.Event(), []
-    assert slots.wait(stop)
-    thread = threading.Thread(target=lambda: given.append(slots.wait(stop)))
-    thread.start()
-    while not slots._waiting:
-        thread.join(0.001)
+    slots, stop, given, thread = one_that_waits()
     stop.set()
     slots.give_back(["thread"])
     thread.join(10)
